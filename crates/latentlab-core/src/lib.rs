@@ -1,0 +1,1 @@
+//! The vocabulary of LatentLab: batch, loss, phase, model, registry.

@@ -1,0 +1,1 @@
+//! Endless seeded streams of batches: MNIST, IDX, folders, npz, synthetic distributions.

@@ -1,0 +1,1 @@
+//! Experiment files, run directories and the command line of LatentLab.

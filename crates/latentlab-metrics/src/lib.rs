@@ -1,0 +1,1 @@
+//! What a trained generative model is worth.

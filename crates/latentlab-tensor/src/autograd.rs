@@ -1,0 +1,80 @@
+//! The gradient of an output with respect to an input, itself differentiable.
+//!
+//! Gradient penalties (R1, WGAN-GP, DRAGAN) are losses on such a gradient. candle builds the graph
+//! of a gradient only where the environment variable `CANDLE_GRAD_DO_NOT_DETACH` was set before a
+//! thread's first backward pass, and gives wrong numbers without a word where it was not
+//! (huggingface/candle #1241, #2462). So the first call on each thread differentiates x⁴ twice.
+
+use std::cell::OnceCell;
+
+use candle_core::{Device, Tensor, Var};
+
+use crate::{Error, Result};
+
+/// What [`input_gradient`] returns.
+#[derive(Clone, Debug)]
+pub struct InputGradient {
+    /// The output, as the function returned it.
+    pub output: Tensor,
+    /// The gradient of the output's sum with respect to the input, with the input's shape.
+    pub gradient: Tensor,
+}
+
+/// Applies `function` to `input` and differentiates the sum of its output by the input.
+///
+/// For a function that treats the rows of a batch independently, row `i` of the gradient is
+/// `∇ f(xᵢ)`. The gradient is part of the graph: a loss made of it has gradients with respect to
+/// the parameters used in `function`, and with respect to `input` where that is tracked.
+///
+/// ```
+/// # // The documentation tests of a workspace run with the variable of `.cargo/config.toml` set.
+/// use candle_core::{Device, Tensor};
+/// let x = Tensor::new(&[1f64, 2.0], &Device::Cpu)?;
+/// let slope = latentlab_tensor::input_gradient(&x, |x| Ok(x.sqr()?)).unwrap().gradient;
+/// assert_eq!(slope.to_vec1::<f64>()?, [2.0, 4.0]);
+/// # Ok::<(), candle_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::SecondOrderOff`] where the gradient would not be differentiable;
+/// [`Error::NoGradient`] if the output does not depend on the input.
+pub fn input_gradient(
+    input: &Tensor,
+    function: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<InputGradient> {
+    require_second_order()?;
+    // A zero added to the input: its gradient is the input's, and the input keeps its own graph.
+    let shift = Var::from_tensor(&input.zeros_like()?)?;
+    let output = function(&(input + shift.as_tensor())?)?;
+    let gradients = output.sum_all()?.backward()?;
+    let gradient = gradients.get(&shift).ok_or(Error::NoGradient)?.clone();
+    Ok(InputGradient { output, gradient })
+}
+
+/// Fails on a thread where candle detaches the gradients it computes.
+fn require_second_order() -> Result<()> {
+    thread_local!(static WORKS: OnceCell<bool> = const { OnceCell::new() });
+    let works = WORKS.with(|works| match works.get() {
+        Some(works) => Ok(*works),
+        None => probe().map(|answer| *works.get_or_init(|| answer)),
+    })?;
+    if works {
+        Ok(())
+    } else {
+        Err(Error::SecondOrderOff)
+    }
+}
+
+/// Whether d²(x⁴)/dx² at 2 is 48, as it must; where gradients are detached it comes out as 16.
+fn probe() -> Result<bool> {
+    let x = Var::new(2f64, &Device::Cpu)?;
+    let first = x.sqr()?.sqr()?.backward()?;
+    let Some(first) = first.get(&x) else {
+        return Ok(false);
+    };
+    let second = first.backward()?;
+    let Some(second) = second.get(&x) else {
+        return Ok(false);
+    };
+    Ok(second.to_scalar::<f64>()? == 48.0)
+}

@@ -1,0 +1,1 @@
+//! The choice of a device: `auto`, `cpu`, `cuda:N` or `metal`.

@@ -1,0 +1,34 @@
+//! Everything below a model: seeded random streams, the ordered parameter store, layers that train
+//! right on candle, gradients of gradients, gradient checks, and the choice of a device.
+//!
+//! ```
+//! use candle_core::{DType, Device, Module};
+//! use latentlab_tensor::{ParamStore, Rng, layers};
+//!
+//! # fn main() -> latentlab_tensor::Result<()> {
+//! let store = ParamStore::new(7, DType::F32, &Device::Cpu);
+//! let layer = layers::linear(4, 2, &store.root().at("decoder").at("0"))?;
+//! let latent = Rng::stream(7, "example", 0).normal((3, 4), DType::F32, &Device::Cpu)?;
+//! assert_eq!(layer.forward(&latent)?.dims(), [3, 2]);
+//! assert_eq!(store.paths(), ["decoder.0.bias", "decoder.0.weight"]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod autograd;
+mod device;
+mod error;
+pub mod gradcheck;
+mod init;
+pub mod layers;
+mod params;
+mod rng;
+
+pub use archive::{decode_tensors, encode_tensors};
+pub use autograd::{InputGradient, input_gradient};
+pub use device::DeviceChoice;
+pub use error::{Error, Result, TensorProblem};
+pub use init::Init;
+pub use params::{Kind, ParamBuilder, ParamStore, Parameter};
+pub use rng::Rng;

@@ -1,0 +1,2 @@
+//! Automation of LatentLab.
+fn main() {}
