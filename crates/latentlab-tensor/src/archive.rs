@@ -46,17 +46,22 @@ pub fn decode_tensors(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
                     return Err(Error::Format(problem));
                 }
             };
-            let tensor =
-                Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
+            let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu)?;
             Ok((path.to_owned(), tensor))
         })
         .collect()
 }
 
 fn raw_bytes(tensor: &Tensor) -> Result<(Dtype, Vec<u8>)> {
-    let tensor = tensor.flatten_all()?.to_device(&Device::Cpu)?.contiguous()?;
+    let tensor = tensor
+        .flatten_all()?
+        .to_device(&Device::Cpu)?
+        .contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
-    let (start, end) = (layout.start_offset(), layout.start_offset() + tensor.elem_count());
+    let (start, end) = (
+        layout.start_offset(),
+        layout.start_offset() + tensor.elem_count(),
+    );
     match &*storage {
         Storage::Cpu(CpuStorage::F32(values)) => {
             let bytes = values[start..end].iter().flat_map(|v| v.to_le_bytes());

@@ -52,7 +52,7 @@ pub fn input_gradient(
 }
 
 /// Fails on a thread where candle detaches the gradients it computes.
-fn require_second_order() -> Result<()> {
+pub(crate) fn require_second_order() -> Result<()> {
     thread_local!(static WORKS: OnceCell<bool> = const { OnceCell::new() });
     let works = WORKS.with(|works| match works.get() {
         Some(works) => Ok(*works),

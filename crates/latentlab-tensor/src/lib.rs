@@ -15,6 +15,12 @@
 //! # }
 //! ```
 
+// Nothing here calls these two; they link the library that candle's kernels call.
+#[cfg(feature = "accelerate")]
+extern crate accelerate_src as _;
+#[cfg(feature = "mkl")]
+extern crate intel_mkl_src as _;
+
 mod archive;
 mod autograd;
 mod device;
@@ -22,6 +28,7 @@ mod error;
 pub mod gradcheck;
 mod init;
 pub mod layers;
+mod mode;
 mod params;
 mod rng;
 
@@ -30,5 +37,6 @@ pub use autograd::{InputGradient, input_gradient};
 pub use device::DeviceChoice;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;
+pub use mode::Mode;
 pub use params::{Kind, ParamBuilder, ParamStore, Parameter};
 pub use rng::Rng;

@@ -1,0 +1,126 @@
+//! Batch normalisation (Ioffe and Szegedy 2015).
+//!
+//! In training mode the batch normalises itself, whoever is being trained. The running statistics
+//! move only while the layer's own group is: a generator phase sends fakes through the
+//! discriminator in training mode too, and would otherwise drag the discriminator's statistics
+//! along in a phase that must leave it as it is (candle's and PyTorch's layers do drag them).
+
+use candle_core::Tensor;
+
+use crate::{Error, Init, Mode, ParamBuilder, Parameter, Result};
+
+/// What [`batch_norm`] lets a caller choose.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormConfig {
+    /// Added to the variance; 1e-5 by default.
+    pub eps: f64,
+    /// Share of the batch in the new running statistics, from 0 to 1; 0.1 by default.
+    pub momentum: f64,
+    /// How the scale starts; ones by default.
+    pub weight: Init,
+}
+
+impl Default for BatchNormConfig {
+    fn default() -> Self {
+        Self {
+            eps: 1e-5,
+            momentum: 0.1,
+            weight: Init::ONES,
+        }
+    }
+}
+
+/// Batch normalisation per channel, `y = (x − mean) / √(variance + eps) · weight + bias`:
+/// PyTorch's `nn.BatchNorm1d` and `nn.BatchNorm2d`.
+///
+/// Parameters: `weight` `[C]` and `bias` `[C]`. Buffers: `running_mean` `[C]` and `running_var`
+/// `[C]`, the latter of unbiased variances, while a batch is normalised by its biased one.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    weight: Parameter,
+    bias: Parameter,
+    running_mean: Parameter,
+    running_var: Parameter,
+    eps: f64,
+    momentum: f64,
+}
+
+/// Declares a batch normalisation.
+pub fn batch_norm(
+    channels: usize,
+    config: BatchNormConfig,
+    params: &ParamBuilder,
+) -> Result<BatchNorm> {
+    Ok(BatchNorm {
+        weight: params.parameter("weight", channels, config.weight)?,
+        bias: params.parameter("bias", channels, Init::ZEROS)?,
+        running_mean: params.buffer("running_mean", channels, Init::ZEROS)?,
+        running_var: params.buffer("running_var", channels, Init::ONES)?,
+        eps: config.eps,
+        momentum: config.momentum,
+    })
+}
+
+impl BatchNorm {
+    /// Normalises `x`, `[N, C]` or `[N, C, H, W]`, to the same shape.
+    ///
+    /// # Errors
+    /// If `x` has another rank, or in training mode only one value per channel, whose variance
+    /// would be 0 and whose unbiased variance does not exist.
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        let dims = match *x.dims() {
+            [batch, channels] => (batch, channels, 1),
+            [batch, channels, height, width] => (batch, channels, height * width),
+            ref other => {
+                return Err(Error::Argument(format!(
+                    "batch norm needs [N, C] or [N, C, H, W], not {other:?}"
+                )));
+            }
+        };
+        let pixels = x.reshape(dims)?; // [N, C, H·W]
+        let y = match mode {
+            Mode::Train => self.normalise_by_batch(&pixels)?,
+            Mode::Eval => self.normalise_by_history(&pixels)?,
+        };
+        Ok(y.reshape(x.shape())?)
+    }
+
+    fn normalise_by_batch(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, _, area) = x.dims3()?;
+        let count = batch * area;
+        if count < 2 {
+            return Err(Error::Argument(format!(
+                "batch norm in training mode needs two values per channel, not {count}: \
+                 a batch of one image of one pixel has no variance"
+            )));
+        }
+        let mean = x.mean_keepdim((0, 2))?; // [1, C, 1]
+        let centred = x.broadcast_sub(&mean)?;
+        let variance = centred.sqr()?.mean_keepdim((0, 2))?; // [1, C, 1]
+        if self.weight.moves() {
+            let unbiased = (&variance * (count as f64 / (count - 1) as f64))?;
+            self.remember(&self.running_mean, &mean)?;
+            self.remember(&self.running_var, &unbiased)?;
+        }
+        let scale = (variance + self.eps)?
+            .powf(-0.5)?
+            .mul(&self.weight.value().reshape((1, (), 1))?)?; // [1, C, 1]
+        let bias = self.bias.value().reshape((1, (), 1))?;
+        Ok(centred.broadcast_mul(&scale)?.broadcast_add(&bias)?)
+    }
+
+    fn normalise_by_history(&self, x: &Tensor) -> Result<Tensor> {
+        let mean = self.running_mean.value();
+        let scale = ((self.running_var.value() + self.eps)?.powf(-0.5)? * self.weight.value())?;
+        let shift = (self.bias.value() - (mean * &scale)?)?;
+        let scale = scale.reshape((1, (), 1))?;
+        let shift = shift.reshape((1, (), 1))?;
+        Ok(x.broadcast_mul(&scale)?.broadcast_add(&shift)?)
+    }
+
+    fn remember(&self, running: &Parameter, batch: &Tensor) -> Result<()> {
+        let batch = batch.detach().flatten_all()?; // [C]
+        let kept = (running.value() * (1.0 - self.momentum))?;
+        running.set(&(kept + (batch * self.momentum)?)?)
+    }
+}

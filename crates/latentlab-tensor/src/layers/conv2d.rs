@@ -1,0 +1,76 @@
+//! The two-dimensional convolution.
+
+use candle_core::{Module, Result as TensorResult, Tensor};
+
+use super::weight::{Bias, Weight, WeightNorm};
+use crate::{Init, ParamBuilder, Parameter, Result};
+
+/// What [`conv2d`] lets a caller choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv2dConfig {
+    /// Side of the square window, in pixels; 3 by default.
+    pub kernel: usize,
+    /// Pixels from one window to the next; 1 by default.
+    pub stride: usize,
+    /// Zeros added on each side, in pixels; none by default.
+    pub padding: usize,
+    /// How the weight starts; uniform in ±1/√fan_in by default, as in PyTorch.
+    pub weight: Init,
+    /// How the bias starts; uniform in ±1/√fan_in by default, as in PyTorch.
+    pub bias: Bias,
+    /// Whether the weight is normalised; not by default.
+    pub norm: WeightNorm,
+}
+
+impl Default for Conv2dConfig {
+    fn default() -> Self {
+        Self {
+            kernel: 3,
+            stride: 1,
+            padding: 0,
+            weight: Init::FanInUniform,
+            bias: Bias::default(),
+            norm: WeightNorm::default(),
+        }
+    }
+}
+
+/// A convolution, `[N, in, H, W]` to `[N, out, H', W']` with
+/// `H' = ⌊(H + 2·padding − kernel) / stride⌋ + 1`: PyTorch's `nn.Conv2d`.
+///
+/// Parameters: `weight` `[out, in, kernel, kernel]` and `bias` `[out]`.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    weight: Weight,
+    bias: Option<Parameter>,
+    stride: usize,
+    padding: usize,
+}
+
+/// Declares a convolution.
+pub fn conv2d(
+    in_channels: usize,
+    out_channels: usize,
+    config: Conv2dConfig,
+    params: &ParamBuilder,
+) -> Result<Conv2d> {
+    let kernel = config.kernel;
+    let shape = (out_channels, in_channels, kernel, kernel);
+    let fan_in = in_channels * kernel * kernel;
+    Ok(Conv2d {
+        weight: Weight::declare(shape, config.weight, config.norm, params)?,
+        bias: config.bias.declare(out_channels, fan_in, params)?,
+        stride: config.stride,
+        padding: config.padding,
+    })
+}
+
+impl Module for Conv2d {
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        let y = x.conv2d(&self.weight.value()?, self.padding, self.stride, 1, 1)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
+            None => Ok(y),
+        }
+    }
+}

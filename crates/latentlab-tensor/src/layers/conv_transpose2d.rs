@@ -1,0 +1,80 @@
+//! The transposed two-dimensional convolution.
+
+use candle_core::{Module, Result as TensorResult, Tensor};
+
+use super::weight::Bias;
+use crate::{Init, ParamBuilder, Parameter, Result};
+
+/// What [`conv_transpose2d`] lets a caller choose.
+#[derive(Clone, Copy, Debug)]
+pub struct ConvTranspose2dConfig {
+    /// Side of the square window, in pixels; 3 by default.
+    pub kernel: usize,
+    /// Pixels from one window to the next in the output; 1 by default.
+    pub stride: usize,
+    /// Pixels cut off each side of the output; none by default.
+    pub padding: usize,
+    /// Pixels added to the bottom and the right of the output; none by default.
+    pub output_padding: usize,
+    /// How the weight starts; uniform in ±1/√(out·kernel²) by default, as in PyTorch.
+    pub weight: Init,
+    /// How the bias starts; uniform in ±1/√(out·kernel²) by default, as in PyTorch.
+    pub bias: Bias,
+}
+
+impl Default for ConvTranspose2dConfig {
+    fn default() -> Self {
+        Self {
+            kernel: 3,
+            stride: 1,
+            padding: 0,
+            output_padding: 0,
+            weight: Init::FanInUniform,
+            bias: Bias::default(),
+        }
+    }
+}
+
+/// A transposed convolution, `[N, in, H, W]` to `[N, out, H', W']` with
+/// `H' = (H − 1)·stride − 2·padding + kernel + output_padding`: PyTorch's `nn.ConvTranspose2d`.
+///
+/// Parameters: `weight` `[in, out, kernel, kernel]` and `bias` `[out]`.
+#[derive(Clone, Debug)]
+pub struct ConvTranspose2d {
+    weight: Parameter,
+    bias: Option<Parameter>,
+    stride: usize,
+    padding: usize,
+    output_padding: usize,
+}
+
+/// Declares a transposed convolution.
+pub fn conv_transpose2d(
+    in_channels: usize,
+    out_channels: usize,
+    config: ConvTranspose2dConfig,
+    params: &ParamBuilder,
+) -> Result<ConvTranspose2d> {
+    let kernel = config.kernel;
+    let shape = (in_channels, out_channels, kernel, kernel);
+    let fan_in = out_channels * kernel * kernel; // PyTorch's, see `Init`
+    Ok(ConvTranspose2d {
+        weight: params.parameter("weight", shape, config.weight)?,
+        bias: config.bias.declare(out_channels, fan_in, params)?,
+        stride: config.stride,
+        padding: config.padding,
+        output_padding: config.output_padding,
+    })
+}
+
+impl Module for ConvTranspose2d {
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        let (padding, output_padding) = (self.padding, self.output_padding);
+        let weight = self.weight.value();
+        let y = x.conv_transpose2d(&weight, padding, output_padding, self.stride, 1)?;
+        match &self.bias {
+            Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
+            None => Ok(y),
+        }
+    }
+}

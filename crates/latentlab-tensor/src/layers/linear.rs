@@ -1,0 +1,76 @@
+//! The linear layer: `y = x Wᵀ + b`.
+
+use candle_core::{D, Module, Result as TensorResult, Tensor};
+
+use super::weight::{Bias, Weight, WeightNorm};
+use crate::{Init, ParamBuilder, Parameter, Result};
+
+/// What [`linear_with`] lets a caller choose.
+#[derive(Clone, Copy, Debug)]
+pub struct LinearConfig {
+    /// How the weight starts; uniform in ±1/√in by default, as in PyTorch.
+    pub weight: Init,
+    /// How the bias starts; uniform in ±1/√in by default, as in PyTorch.
+    pub bias: Bias,
+    /// Whether the weight is normalised; not by default.
+    pub norm: WeightNorm,
+}
+
+impl Default for LinearConfig {
+    fn default() -> Self {
+        Self {
+            weight: Init::FanInUniform,
+            bias: Bias::default(),
+            norm: WeightNorm::default(),
+        }
+    }
+}
+
+/// The linear layer `y = x Wᵀ + b`, `[…, in]` to `[…, out]`: PyTorch's `nn.Linear`.
+///
+/// Parameters: `weight` `[out, in]` and `bias` `[out]`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Weight,
+    bias: Option<Parameter>,
+}
+
+/// Declares a linear layer with PyTorch's initial values.
+pub fn linear(in_features: usize, out_features: usize, params: &ParamBuilder) -> Result<Linear> {
+    linear_with(in_features, out_features, LinearConfig::default(), params)
+}
+
+/// Declares a linear layer.
+pub fn linear_with(
+    in_features: usize,
+    out_features: usize,
+    config: LinearConfig,
+    params: &ParamBuilder,
+) -> Result<Linear> {
+    let shape = (out_features, in_features);
+    Ok(Linear {
+        weight: Weight::declare(shape, config.weight, config.norm, params)?,
+        bias: config.bias.declare(out_features, in_features, params)?,
+    })
+}
+
+impl Module for Linear {
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        let weight = self.weight.value()?.t()?; // [in, out]
+        let y = if x.rank() == 2 {
+            x.matmul(&weight)?
+        } else {
+            let mut dims = x.dims().to_vec();
+            let rows = x.flatten_to(D::Minus2)?; // [N, in]
+            let y = rows.matmul(&weight)?;
+            if let Some(last) = dims.last_mut() {
+                *last = y.dim(1)?;
+            }
+            y.reshape(dims)?
+        };
+        match &self.bias {
+            Some(bias) => y.broadcast_add(&bias.value()),
+            None => Ok(y),
+        }
+    }
+}

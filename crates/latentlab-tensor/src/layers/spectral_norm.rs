@@ -1,0 +1,83 @@
+//! Spectral normalisation of a weight (Miyato et al. 2018, algorithm 1).
+
+use candle_core::{Result as TensorResult, Shape, Tensor};
+
+use crate::{Init, ParamBuilder, Parameter, Result};
+
+/// Power iterations when a layer is declared, so that σ is close from the first step on.
+const WARM_UP: usize = 15;
+
+/// Keeps a norm away from 0, as in PyTorch.
+const EPS: f64 = 1e-12;
+
+/// A weight divided by its largest singular value, `W / σ` with `σ = uᵀ W v`, where `W` is taken as
+/// the matrix `[out, rest]`: PyTorch's classic `torch.nn.utils.spectral_norm`.
+///
+/// `u` and `v` follow the singular vectors by one power iteration per forward pass while the
+/// layer's group is being trained, and rest otherwise. They are constants to the gradient; σ is
+/// not, so the gradient keeps W from simply growing.
+///
+/// Parameter: `weight_orig`, of the weight's shape. Buffers: `weight_u` `[out]`, `weight_v` `[rest]`.
+#[derive(Clone, Debug)]
+pub struct SpectralNorm {
+    weight_orig: Parameter,
+    weight_u: Parameter,
+    weight_v: Parameter,
+}
+
+/// Declares a weight with spectral normalisation.
+pub fn spectral_norm(
+    shape: impl Into<Shape>,
+    init: Init,
+    params: &ParamBuilder,
+) -> Result<SpectralNorm> {
+    let shape = shape.into();
+    let rows = shape.dims().first().copied().unwrap_or(1);
+    let columns = shape.elem_count() / rows.max(1);
+    let direction = Init::Normal {
+        mean: 0.0,
+        std: 1.0,
+    };
+    let weight = SpectralNorm {
+        weight_orig: params.parameter("weight_orig", shape, init)?,
+        weight_u: params.buffer("weight_u", rows, direction)?,
+        weight_v: params.buffer("weight_v", columns, direction)?,
+    };
+    for _ in 0..WARM_UP {
+        weight.iterate()?;
+    }
+    Ok(weight)
+}
+
+impl SpectralNorm {
+    /// The normalised weight for one forward pass.
+    pub fn value(&self) -> TensorResult<Tensor> {
+        if self.weight_orig.moves() {
+            self.iterate()?;
+        }
+        let weight = self.weight_orig.value();
+        // Copies: the graph must not see the vectors of a later iteration.
+        let u = self.weight_u.value().copy()?.unsqueeze(0)?; // [1, out]
+        let v = self.weight_v.value().copy()?.unsqueeze(1)?; // [rest, 1]
+        let sigma = u.matmul(&weight.flatten_from(1)?.matmul(&v)?)?; // [1, 1]
+        weight.broadcast_div(&sigma.reshape(vec![1; weight.rank()])?)
+    }
+
+    /// One power iteration: `v ← Wᵀu / ‖Wᵀu‖`, `u ← Wv / ‖Wv‖`.
+    fn iterate(&self) -> TensorResult<()> {
+        let weight = self
+            .weight_orig
+            .var()
+            .as_detached_tensor()
+            .flatten_from(1)?; // [out, rest]
+        let u = self.weight_u.value().unsqueeze(1)?; // [out, 1]
+        let v = unit(&weight.t()?.matmul(&u)?)?; // [rest, 1]
+        let u = unit(&weight.matmul(&v)?)?; // [out, 1]
+        self.weight_v.var().set(&v.flatten_all()?)?;
+        self.weight_u.var().set(&u.flatten_all()?)
+    }
+}
+
+fn unit(vector: &Tensor) -> TensorResult<Tensor> {
+    vector.broadcast_div(&vector.sqr()?.sum_all()?.sqrt()?.maximum(EPS)?)
+}
