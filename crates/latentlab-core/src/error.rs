@@ -1,0 +1,106 @@
+//! What can go wrong while a model is configured, built or used.
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong while a model is configured, built or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation, a parameter or a device failed.
+    #[error(transparent)]
+    Tensor(#[from] latentlab_tensor::Error),
+    /// A value in a configuration cannot work.
+    #[error("`{field}`: {problem}")]
+    Config {
+        /// The key, as it stands in the experiment file.
+        field: String,
+        /// What is wrong with the value and what would be right.
+        problem: String,
+    },
+    /// No model of this name is registered.
+    #[error("no {kind} named `{name}`{}; known: {known}", did_you_mean(nearest))]
+    Unknown {
+        /// What was looked for, for example "model".
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The known name closest to it, if one is close.
+        nearest: Option<String>,
+        /// All known names.
+        known: String,
+    },
+    /// Two plugins register one name.
+    #[error("a model named `{0}` is already registered")]
+    Duplicate(&'static str),
+    /// The data could not be read or do not fit.
+    #[error("{0}")]
+    Data(String),
+}
+
+impl Error {
+    /// An error about the value of the key `field` in a model's configuration.
+    pub fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+
+    /// An error about a name that is not among `known`.
+    pub fn unknown<'a>(
+        kind: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        Self::Unknown {
+            kind,
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()).map(str::to_owned),
+            known: known.join(", "),
+        }
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor(error.into())
+    }
+}
+
+/// The candidate closest to `name` in spelling, if any is close enough to have been meant.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!(", did you mean `{name}`?"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_met_with_the_nearest() {
+        let message = Error::unknown("model", "vea", ["ae", "gan", "vae"]).to_string();
+        assert_eq!(
+            message,
+            "no model named `vea`, did you mean `vae`?; known: ae, gan, vae"
+        );
+    }
+
+    #[test]
+    fn a_name_unlike_all_others_gets_no_suggestion() {
+        assert_eq!(nearest("diffusion", ["ae", "gan", "vae"]), None);
+    }
+}

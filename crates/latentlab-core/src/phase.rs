@@ -1,0 +1,116 @@
+//! A phase: which parameters move, how often, down which loss.
+
+use std::fmt;
+
+use candle_core::Tensor;
+use latentlab_tensor::Rng;
+
+use crate::{Batch, Result};
+
+/// A scalar to minimise, and the named scalars a reader wants to see beside it.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// The scalar that the phase's parameters go down.
+    pub total: Tensor,
+    /// Scalars for the record, without gradient.
+    pub terms: Vec<(&'static str, Tensor)>,
+}
+
+impl Loss {
+    /// A loss without further terms.
+    pub fn new(total: Tensor) -> Self {
+        Self {
+            total,
+            terms: Vec::new(),
+        }
+    }
+
+    /// Adds a scalar to the record; it carries no gradient.
+    pub fn term(mut self, name: &'static str, value: &Tensor) -> Self {
+        self.terms.push((name, value.detach()));
+        self
+    }
+}
+
+/// The moment a loss is computed at, and its randomness.
+#[derive(Debug)]
+pub struct Step {
+    /// Number of the step, from 1.
+    pub number: u64,
+    /// The stream of this step and phase: a pure function of the seed, so resuming is exact.
+    pub rng: Rng,
+}
+
+type Objective<'m> = Box<dyn Fn(&Batch, &mut Step) -> Result<Loss> + 'm>;
+
+/// One entry in a model's list of what a training step does.
+pub struct Phase<'m> {
+    /// Unique in the model; heads the phase's records (`generator/loss`).
+    pub name: &'static str,
+    /// Path prefix of the parameters that move, and the key of their optimizer. Phases with the
+    /// same prefix share one optimizer.
+    pub params: &'static str,
+    /// Due at the steps that this number divides.
+    pub every: u64,
+    objective: Objective<'m>,
+}
+
+impl<'m> Phase<'m> {
+    /// A phase due at every step that moves the parameters below the path of its own name.
+    pub fn new(
+        name: &'static str,
+        objective: impl Fn(&Batch, &mut Step) -> Result<Loss> + 'm,
+    ) -> Self {
+        Self {
+            name,
+            params: name,
+            every: 1,
+            objective: Box::new(objective),
+        }
+    }
+
+    /// Moves the parameters below `params` instead; the empty prefix means all.
+    pub fn moving(self, params: &'static str) -> Self {
+        Self { params, ..self }
+    }
+
+    /// Is due at the steps that `every` divides (a value of 0 is taken as 1).
+    pub fn every(self, every: u64) -> Self {
+        Self {
+            every: every.max(1),
+            ..self
+        }
+    }
+
+    /// Whether the phase runs in step `number`.
+    pub fn is_due(&self, number: u64) -> bool {
+        number.is_multiple_of(self.every)
+    }
+
+    /// The loss on a batch.
+    pub fn loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
+        (self.objective)(batch, step)
+    }
+}
+
+impl fmt::Debug for Phase<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Phase")
+            .field("name", &self.name)
+            .field("params", &self.params)
+            .field("every", &self.every)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_due_at_the_multiples_of_its_interval() {
+        let phase = Phase::new("r1", |batch, _| Ok(Loss::new(batch.images.sum_all()?))).every(4);
+        let due: Vec<u64> = (1..=9).filter(|number| phase.is_due(*number)).collect();
+        assert_eq!(due, [4, 8]);
+    }
+}

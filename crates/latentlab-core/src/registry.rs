@@ -1,0 +1,162 @@
+//! Name to model: the only place where a model's type is erased.
+//!
+//! Registration is explicit, `Registry::default().with(latentlab_models::plugin)?`, and built-in
+//! models enter through the same door as outside ones. Registries filled at link time were tried:
+//! a plug-in crate that no code names is then silently absent.
+
+use std::collections::BTreeMap;
+
+use latentlab_tensor::ParamBuilder;
+use schemars::Schema;
+use serde::{Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use crate::{DataInfo, Error, GenerativeModel, ModelSpec, Result};
+
+/// A set of models, or of anything that registers them. Any `fn(&mut Registry) -> Result<()>` is
+/// one.
+pub trait Plugin {
+    /// Adds the models of this plugin.
+    fn register(&self, registry: &mut Registry) -> Result<()>;
+}
+
+impl<F: Fn(&mut Registry) -> Result<()>> Plugin for F {
+    fn register(&self, registry: &mut Registry) -> Result<()> {
+        self(registry)
+    }
+}
+
+/// The models that experiment files can name.
+#[derive(Default)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+/// What the registry knows of one model.
+pub struct Entry {
+    /// The name in experiment files.
+    pub name: &'static str,
+    /// One line for `list`.
+    pub summary: &'static str,
+    schema: fn() -> Schema,
+    resolve: fn(&Table) -> Result<Table>,
+    build: BuildFn,
+}
+
+type BuildFn = fn(&Table, &DataInfo, &ParamBuilder) -> Result<Box<dyn GenerativeModel>>;
+
+impl Registry {
+    /// The registry with the models of `plugin` added.
+    ///
+    /// # Errors
+    /// If a name is taken.
+    pub fn with(mut self, plugin: impl Plugin) -> Result<Self> {
+        plugin.register(&mut self)?;
+        Ok(self)
+    }
+
+    /// Adds one model.
+    ///
+    /// # Errors
+    /// If its name is taken.
+    pub fn add<M: ModelSpec>(&mut self) -> Result<()> {
+        let entry = Entry {
+            name: M::NAME,
+            summary: M::SUMMARY,
+            schema: || schemars::schema_for!(M::Config),
+            resolve: |config| {
+                let config: M::Config = parse(config)?;
+                Table::try_from(config)
+                    .map_err(|error| Error::config("model.config", error.to_string()))
+            },
+            build: |config, data, params| {
+                let model = M::build(&parse(config)?, data, params).map_err(in_model_config)?;
+                Ok(Box::new(model))
+            },
+        };
+        match self.entries.insert(M::NAME, entry) {
+            None => Ok(()),
+            Some(_) => Err(Error::Duplicate(M::NAME)),
+        }
+    }
+
+    /// The entry of a model.
+    ///
+    /// # Errors
+    /// For an unknown name, with the nearest known one.
+    pub fn get(&self, name: &str) -> Result<&Entry> {
+        self.entries
+            .get(name)
+            .ok_or_else(|| Error::unknown("model", name, self.entries.keys().copied()))
+    }
+
+    /// All entries, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+}
+
+impl Entry {
+    /// The JSON schema of the configuration, with the doc comments as descriptions.
+    pub fn schema(&self) -> Schema {
+        (self.schema)()
+    }
+
+    /// The whole configuration: `config` with the defaults of every key that it leaves out.
+    ///
+    /// # Errors
+    /// For an unknown key or a value of the wrong type, naming the key and the valid ones.
+    pub fn resolve(&self, config: &Table) -> Result<Table> {
+        (self.resolve)(config)
+    }
+
+    /// Builds the model, declaring its parameters below `params`.
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve), and for values that cannot work with `data`.
+    pub fn build(
+        &self,
+        config: &Table,
+        data: &DataInfo,
+        params: &ParamBuilder,
+    ) -> Result<Box<dyn GenerativeModel>> {
+        (self.build)(config, data, params)
+    }
+}
+
+/// Reads `config`, laid over the defaults: a nested table that names one key keeps the default's
+/// other keys.
+fn parse<C: Serialize + DeserializeOwned + Default>(config: &Table) -> Result<C> {
+    let mut whole = Table::try_from(C::default())
+        .map_err(|error| Error::config("model.config", error.to_string()))?;
+    merge(&mut whole, config);
+    serde_path_to_error::deserialize(Value::Table(whole)).map_err(|error| {
+        let path = match error.path().to_string() {
+            path if path == "." => "model.config".to_owned(),
+            path => format!("model.config.{path}"),
+        };
+        Error::config(path, error.inner().message())
+    })
+}
+
+/// Lays `over` upon `base`, table by table; any other value replaces what was there.
+pub fn merge(base: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn in_model_config(error: Error) -> Error {
+    match error {
+        Error::Config { field, problem } => Error::Config {
+            field: format!("model.config.{field}"),
+            problem,
+        },
+        other => other,
+    }
+}
