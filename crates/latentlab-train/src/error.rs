@@ -1,0 +1,118 @@
+//! What can go wrong while a model trains.
+
+use std::{io, path::PathBuf};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong while a model trains.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The model, the data, a tensor operation or a value in the configuration failed.
+    #[error(transparent)]
+    Core(#[from] latentlab_core::Error),
+    /// The phases of the model cannot be trained as they are.
+    #[error("phase `{phase}` {problem}")]
+    Phase {
+        /// The phase's name.
+        phase: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Every phase has run, and still no gradient has reached this parameter.
+    #[error(
+        "parameter `{path}` got no gradient from {}: it would keep its initial value for ever",
+        quoted(phases)
+    )]
+    Unreached {
+        /// The parameter's path.
+        path: String,
+        /// The phases that should move it.
+        phases: Vec<&'static str>,
+    },
+    /// A loss or a parameter is no longer finite.
+    #[error(
+        "phase `{phase}` diverged at step {step}: loss is {loss}{}; try a lower learning rate or \
+         `optimizer.clip_norm`",
+        first_bad(parameter)
+    )]
+    Diverged {
+        /// The phase whose loss or parameters are not finite.
+        phase: String,
+        /// Number of the step, from 1.
+        step: u64,
+        /// The first parameter that is not finite, by path.
+        parameter: Option<String>,
+        /// The phase's loss in this step.
+        loss: f64,
+    },
+    /// A checkpoint is incomplete, altered, or from another model.
+    #[error("{}: {problem}", file.display())]
+    Checkpoint {
+        /// The file that does not hold what it should.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// Puts the path to an error of the file system, for `map_err`.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}
+
+impl From<latentlab_tensor::Error> for Error {
+    fn from(error: latentlab_tensor::Error) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Core(error.into())
+    }
+}
+
+fn quoted(phases: &[&str]) -> String {
+    let names: Vec<String> = phases.iter().map(|name| format!("`{name}`")).collect();
+    format!("phase {}", names.join(" or "))
+}
+
+fn first_bad(parameter: &Option<String>) -> String {
+    match parameter {
+        Some(path) => format!(", first bad parameter `{path}`"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn divergence_names_phase_step_parameter_and_the_way_out() {
+        let error = Error::Diverged {
+            phase: "generator".to_owned(),
+            step: 812,
+            parameter: Some("generator.0.weight".to_owned()),
+            loss: f64::NAN,
+        };
+        assert_eq!(
+            error.to_string(),
+            "phase `generator` diverged at step 812: loss is NaN, first bad parameter \
+             `generator.0.weight`; try a lower learning rate or `optimizer.clip_norm`"
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! Who looks at each step: one observer, one concern. None of them changes the training.
+
+mod checkpoints;
+mod collapse;
+mod divergence;
+mod evaluate;
+mod metrics_file;
+mod pictures;
+mod progress;
+mod scalars;
+mod stop_rules;
+
+use std::time::Duration;
+
+use candle_core::{DType, Tensor};
+use latentlab_core::GenerativeModel;
+use latentlab_tensor::ParamStore;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use checkpoints::Checkpoints;
+pub use collapse::{ACTIVE_UNITS, Collapse, FAKE_ACCURACY, REAL_ACCURACY, SAMPLE_SPREAD};
+pub use divergence::Divergence;
+pub use evaluate::Evaluate;
+pub use metrics_file::{MetricsFile, read_metrics};
+pub use pictures::Pictures;
+pub use progress::Progress;
+pub use scalars::Scalars;
+pub use stop_rules::{
+    Equilibrium, FAKE_PROBABILITY, Patience, REAL_PROBABILITY, StopConfig, StopRules,
+};
+
+use crate::{Record, Result, StepReport, StopReason, Trainer};
+
+/// Looks at each step, and may stop the run.
+pub trait Observer {
+    /// Sees one step. What it finds out goes into the record, where later observers read it.
+    ///
+    /// # Errors
+    /// An error ends the run at once.
+    fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>>;
+
+    /// Sees the record of an earlier step when a run is resumed, so that what an observer
+    /// remembers is a function of the records.
+    fn replay(&mut self, record: &Record) {
+        let _ = record;
+    }
+}
+
+/// What an observer may look at after a step.
+pub struct View<'a> {
+    /// Number of the step, from 1.
+    pub step: u64,
+    /// The step that the run is to end after.
+    pub steps: u64,
+    /// What the step did.
+    pub report: &'a StepReport,
+    /// The model in training.
+    pub model: &'a dyn GenerativeModel,
+    /// The model to evaluate and draw: the averaged one if there is one.
+    pub shown: &'a dyn GenerativeModel,
+    /// The parameters of `model`.
+    pub store: &'a ParamStore,
+    /// The parameters of `shown`, where these are an average.
+    pub averaged: Option<&'a ParamStore>,
+    /// The trainer after the step.
+    pub trainer: &'a dyn Trainer,
+    /// Time spent training.
+    pub elapsed: Duration,
+    /// Whether this step is the last.
+    pub ending: bool,
+}
+
+impl View<'_> {
+    /// Whether something done every `every` steps (0: never) and at the end is due.
+    pub fn is_due(&self, every: u64) -> bool {
+        self.ending || (every > 0 && self.step.is_multiple_of(every))
+    }
+}
+
+/// Which values of a metric are better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Low ones.
+    #[default]
+    Min,
+    /// High ones.
+    Max,
+}
+
+impl Goal {
+    /// Whether `value` is better than `best`; no number is worse than any.
+    pub fn improves(self, value: f64, best: Option<f64>) -> bool {
+        match (self, best) {
+            (_, None) => !value.is_nan(),
+            (Self::Min, Some(best)) => value < best,
+            (Self::Max, Some(best)) => value > best,
+        }
+    }
+}
+
+/// The value of a scalar on the device.
+fn read(scalar: &Tensor) -> Result<f64> {
+    Ok(scalar.to_dtype(DType::F64)?.to_scalar()?)
+}

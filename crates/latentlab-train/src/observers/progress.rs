@@ -1,0 +1,88 @@
+//! Shows a person that something happens.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+use super::{Observer, View, read};
+use crate::{Record, Result, StepReport, StopReason};
+
+/// Time between two updates of the bar: reading losses waits for the device.
+const REFRESH: Duration = Duration::from_millis(250);
+/// Time between two lines where there is no terminal to draw a bar on.
+const LINE: Duration = Duration::from_secs(5);
+
+/// A bar on standard error with speed, time left and losses; plain lines where that is no terminal.
+#[derive(Debug)]
+pub struct Progress {
+    batch: usize,
+    bar: ProgressBar,
+    /// Step and time at the first look, which speed is measured from.
+    start: Option<(u64, Duration)>,
+    shown: Duration,
+}
+
+impl Progress {
+    /// Progress of a run of `steps` on batches of `batch` images.
+    pub fn new(steps: u64, batch: usize) -> Self {
+        let bar = ProgressBar::new(steps);
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}");
+        bar.set_style(style.expect("the template is valid"));
+        Self {
+            batch,
+            bar,
+            start: None,
+            shown: Duration::ZERO,
+        }
+    }
+
+    fn line(&self, view: &View<'_>) -> Result<String> {
+        let (first, since) = self.start.unwrap_or((view.step, view.elapsed));
+        let seconds = (view.elapsed.saturating_sub(since)).as_secs_f64();
+        let losses = losses(view.report)?;
+        if view.step == first || seconds == 0.0 {
+            return Ok(losses);
+        }
+        let speed = (view.step - first) as f64 / seconds;
+        let left = Duration::from_secs_f64((view.steps - view.step) as f64 / speed);
+        let images = speed * self.batch as f64;
+        let left = HumanDuration(Duration::from_secs(left.as_secs()));
+        Ok(format!(
+            "{speed:.1} steps/s, {images:.0} images/s, {left} left  {losses}"
+        ))
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
+        let first = self.start.is_none();
+        self.start.get_or_insert((view.step, view.elapsed));
+        let interval = if self.bar.is_hidden() { LINE } else { REFRESH };
+        if first || view.ending || view.elapsed.saturating_sub(self.shown) >= interval {
+            self.shown = view.elapsed;
+            let line = self.line(view)?;
+            if self.bar.is_hidden() {
+                // Nobody may be reading; that is no reason to stop training.
+                let _ = writeln!(io::stderr(), "step {}/{}  {line}", view.step, view.steps);
+            } else {
+                self.bar.set_position(view.step);
+                self.bar.set_message(line);
+            }
+        }
+        if view.ending {
+            self.bar.abandon();
+        }
+        Ok(None)
+    }
+}
+
+fn losses(report: &StepReport) -> Result<String> {
+    let losses = report
+        .phases
+        .iter()
+        .map(|phase| Ok(format!("{} {:.4}", phase.name, read(&phase.total)?)));
+    Ok(losses.collect::<Result<Vec<_>>>()?.join("  "))
+}

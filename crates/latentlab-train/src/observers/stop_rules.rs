@@ -1,0 +1,117 @@
+//! When to end before the last step.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Goal, Observer, View};
+use crate::{Record, Result, StopReason};
+
+/// The record's mean of the discriminator's D(x) on real images.
+pub const REAL_PROBABILITY: &str = "discriminator/real_probability";
+/// The record's mean of the discriminator's D(G(z)) on generated images.
+pub const FAKE_PROBABILITY: &str = "discriminator/fake_probability";
+
+/// When to end before the last step; a rule that is not given never does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct StopConfig {
+    /// Seconds of training after which the run ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_time: Option<f64>,
+    /// End when a metric no longer improves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<Patience>,
+    /// End when the discriminator can no longer tell real from generated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub equilibrium: Option<Equilibrium>,
+}
+
+/// Ends when a metric has not improved for some evaluations.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Patience {
+    /// The metric's name in the records.
+    pub metric: String,
+    /// Whether low (`min`) or high (`max`) values are better.
+    #[serde(default)]
+    pub goal: Goal,
+    /// Evaluations in a row without improvement.
+    pub evaluations: u32,
+}
+
+/// Ends at the fixed point of the minimax game, D(x) = D(G(z)) = ½ (Goodfellow et al. 2014,
+/// proposition 1). It tells nothing of the samples' quality: watch that too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Equilibrium {
+    /// Greatest distance of both probabilities from ½, 0 to ½.
+    pub epsilon: f64,
+    /// Evaluations in a row.
+    pub evaluations: u32,
+}
+
+/// Ends a run by the rules of a [`StopConfig`]. It counts records that hold the metric.
+#[derive(Debug)]
+pub struct StopRules {
+    config: StopConfig,
+    best: Option<f64>,
+    without_improvement: u32,
+    at_equilibrium: u32,
+}
+
+impl StopRules {
+    /// The rules, before any record.
+    pub fn new(config: StopConfig) -> Self {
+        Self {
+            config,
+            best: None,
+            without_improvement: 0,
+            at_equilibrium: 0,
+        }
+    }
+
+    /// Counts a record and says whether a rule ends the run at it.
+    fn count(&mut self, record: &Record) -> Option<StopReason> {
+        let mut reason = None;
+        if let Some(rule) = &self.config.patience
+            && let Some(value) = record.get(&rule.metric)
+        {
+            if rule.goal.improves(value, self.best) {
+                self.best = Some(value);
+                self.without_improvement = 0;
+            } else {
+                self.without_improvement += 1;
+            }
+            if self.without_improvement >= rule.evaluations {
+                reason = Some(StopReason::Patience);
+            }
+        }
+        if let Some(rule) = &self.config.equilibrium
+            && let Some(real) = record.get(REAL_PROBABILITY)
+            && let Some(fake) = record.get(FAKE_PROBABILITY)
+        {
+            let near = |value: f64| (value - 0.5).abs() <= rule.epsilon;
+            self.at_equilibrium = match near(real) && near(fake) {
+                true => self.at_equilibrium + 1,
+                false => 0,
+            };
+            if self.at_equilibrium >= rule.evaluations {
+                reason = reason.or(Some(StopReason::Equilibrium));
+            }
+        }
+        reason
+    }
+}
+
+impl Observer for StopRules {
+    fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
+        let counted = self.count(record);
+        let limit = self.config.wall_time;
+        let late = limit.is_some_and(|limit| view.elapsed.as_secs_f64() >= limit);
+        Ok(counted.or(late.then_some(StopReason::WallTime)))
+    }
+
+    fn replay(&mut self, record: &Record) {
+        self.count(record);
+    }
+}

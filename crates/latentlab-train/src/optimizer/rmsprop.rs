@@ -1,0 +1,92 @@
+//! RMSprop (Tieleman and Hinton 2012, lecture 6.5), with the momentum of PyTorch's version.
+//!
+//! With `g` the gradient plus `weight_decay · θ`:
+//!
+//! ```text
+//! v ← α v + (1 - α) g²        b ← μ b + g/(√v + ε)        θ ← θ - lr · b
+//! ```
+//!
+//! Values and defaults are those of `torch.optim.RMSprop`, but for its learning rate of 0.01.
+
+use candle_core::Tensor;
+use num_traits::Float;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rule::{At, negative, outside_unit};
+use crate::{
+    Result,
+    parallel::{Chunk, real},
+};
+
+/// Gradient descent at a pace set by the running mean of the squared gradient.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsProp {
+    /// Share of the squared gradients' running mean that a step keeps, 0 to 1.
+    pub alpha: f64,
+    /// Added to the denominator.
+    pub eps: f64,
+    /// Share of the last move that is added to the next, 0 to 1.
+    pub momentum: f64,
+    /// Multiple of the parameter added to its gradient.
+    pub weight_decay: f64,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        Self {
+            alpha: 0.99,
+            eps: 1e-8,
+            momentum: 0.0,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl RmsProp {
+    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
+        let (alpha, one_minus_alpha) = (real::<T>(self.alpha), real::<T>(1.0 - self.alpha));
+        let (eps, decay) = (real::<T>(self.eps), real::<T>(self.weight_decay));
+        let (momentum, lr) = (real::<T>(self.momentum), real::<T>(at.lr));
+        let [square, buffer] = chunk.slots;
+        let elements = chunk.values.iter_mut().zip(chunk.source).zip(square);
+        let scaled = |x: T, g: T, v: &mut T| {
+            let g = g + decay * x;
+            *v = alpha * *v + one_minus_alpha * g * g;
+            g / (v.sqrt() + eps)
+        };
+        if self.momentum == 0.0 {
+            for ((x, g), v) in elements {
+                *x = *x - lr * scaled(*x, *g, v);
+            }
+        } else {
+            for (((x, g), v), b) in elements.zip(buffer) {
+                *b = momentum * *b + scaled(*x, *g, v);
+                *x = *x - lr * *b;
+            }
+        }
+    }
+
+    pub(super) fn compose(
+        &self,
+        at: At,
+        x: &Tensor,
+        g: &Tensor,
+        slots: &mut [Tensor],
+    ) -> Result<Tensor> {
+        let g = (g + (x * self.weight_decay)?)?;
+        slots[0] = ((&slots[0] * self.alpha)? + (g.sqr()? * (1.0 - self.alpha))?)?;
+        let mut direction = (g / (slots[0].sqrt()? + self.eps)?)?;
+        if let Some(buffer) = slots.get_mut(1) {
+            direction = ((&*buffer * self.momentum)? + direction)?;
+            *buffer = direction.clone();
+        }
+        Ok((x - (direction * at.lr)?)?)
+    }
+
+    pub(super) fn problem(&self) -> Option<(&'static str, String)> {
+        outside_unit(&[("alpha", self.alpha), ("momentum", self.momentum)])
+            .or_else(|| negative(&[("eps", self.eps), ("weight_decay", self.weight_decay)]))
+    }
+}

@@ -1,0 +1,135 @@
+//! What a rule remembers of one parameter, and one update of both: in a single pass over the
+//! memory on the CPU, by composed operations elsewhere.
+
+use std::sync::Mutex;
+
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Shape, Tensor, Var};
+use num_traits::Float;
+
+use super::{Rule, rule::At};
+use crate::{Result, parallel};
+
+/// The state of one parameter: up to two values for each of its elements.
+#[derive(Debug)]
+pub(super) enum Slots {
+    F32(Vec<Vec<f32>>),
+    F64(Vec<Vec<f64>>),
+    Composed(Vec<Tensor>),
+}
+
+impl Slots {
+    /// `count` slots of zeros for `parameter`.
+    pub(super) fn zeros(count: usize, parameter: &Var) -> Result<Self> {
+        let zeros = parameter.zeros_like()?.detach();
+        Self::new(&vec![&zeros; count], parameter)
+    }
+
+    /// The slots with given values, tensors in the shape of `parameter`.
+    pub(super) fn new(values: &[&Tensor], parameter: &Var) -> Result<Self> {
+        let flat = |tensor: &&Tensor| tensor.flatten_all();
+        Ok(match (parallel::in_place(parameter), parameter.dtype()) {
+            (true, DType::F32) => Self::F32(
+                values
+                    .iter()
+                    .map(|tensor| flat(tensor)?.to_vec1())
+                    .collect::<candle_core::Result<_>>()?,
+            ),
+            (true, _) => Self::F64(
+                values
+                    .iter()
+                    .map(|tensor| flat(tensor)?.to_vec1())
+                    .collect::<candle_core::Result<_>>()?,
+            ),
+            (false, _) => Self::Composed(
+                values
+                    .iter()
+                    .map(|tensor| tensor.to_device(parameter.device())?.copy())
+                    .collect::<candle_core::Result<_>>()?,
+            ),
+        })
+    }
+
+    /// Copies of the slots in the parameter's shape.
+    pub(super) fn tensors(&self, shape: &Shape) -> Result<Vec<Tensor>> {
+        let device = &candle_core::Device::Cpu;
+        let tensors = match self {
+            Self::F32(slots) => slots
+                .iter()
+                .map(|slot| Tensor::from_slice(slot, shape, device))
+                .collect::<candle_core::Result<_>>()?,
+            Self::F64(slots) => slots
+                .iter()
+                .map(|slot| Tensor::from_slice(slot, shape, device))
+                .collect::<candle_core::Result<_>>()?,
+            Self::Composed(slots) => slots.clone(),
+        };
+        Ok(tensors)
+    }
+
+    /// Moves `parameter` by `rule`; `count` is the number of this update, from 1.
+    pub(super) fn update(
+        &mut self,
+        rule: &Rule,
+        lr: f64,
+        count: u64,
+        parameter: &Var,
+        gradient: &Tensor,
+    ) -> Result<()> {
+        let at = At { lr, count };
+        if let Self::Composed(slots) = self {
+            let moved = rule.compose(at, &parameter.as_detached_tensor(), gradient, slots)?;
+            return Ok(parameter.set(&moved)?);
+        }
+        let slots = Mutex::new(self);
+        let update = Update { rule, at, slots };
+        Ok(parameter.inplace_op2(&gradient.contiguous()?, &update)?)
+    }
+}
+
+/// candle's in-place operations change one tensor, so the slots travel inside the operation.
+struct Update<'a> {
+    rule: &'a Rule,
+    at: At,
+    slots: Mutex<&'a mut Slots>,
+}
+
+impl Update<'_> {
+    fn run<T: Float + Send + Sync>(
+        &self,
+        parameter: &mut [T],
+        gradient: &[T],
+        slots: &mut [Vec<T>],
+    ) {
+        parallel::chunks(parameter, gradient, slots, |chunk| {
+            self.rule.update(self.at, chunk)
+        });
+    }
+}
+
+impl InplaceOp2 for Update<'_> {
+    fn name(&self) -> &'static str {
+        "optimizer"
+    }
+
+    fn cpu_fwd(
+        &self,
+        parameter: &mut CpuStorage,
+        parameter_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let to = parallel::range(parameter_layout)?;
+        let from = parallel::range(gradient_layout)?;
+        let mut slots = self.slots.lock().expect("no holder of the lock panics");
+        match (parameter, gradient, &mut **slots) {
+            (CpuStorage::F32(parameter), CpuStorage::F32(gradient), Slots::F32(slots)) => {
+                self.run(&mut parameter[to], &gradient[from], slots);
+            }
+            (CpuStorage::F64(parameter), CpuStorage::F64(gradient), Slots::F64(slots)) => {
+                self.run(&mut parameter[to], &gradient[from], slots);
+            }
+            _ => candle_core::bail!("a parameter and its gradient differ in type"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Pictures of images, points and bars, drawn as plain pixels.
+
+mod draw;
+
+pub use draw::{bars, image_grid, pairs, scatter};
+
+/// An RGB picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    pixels: Vec<[u8; 3]>,
+}
+
+impl Picture {
+    /// A picture of one colour.
+    pub fn new(width: usize, height: usize, colour: [u8; 3]) -> Self {
+        Self {
+            width,
+            height,
+            pixels: vec![colour; width * height],
+        }
+    }
+
+    /// Columns of pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows of pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The colour at a column from the left and a row from the top; none outside of the picture.
+    pub fn pixel(&self, column: usize, row: usize) -> Option<[u8; 3]> {
+        let inside = column < self.width && row < self.height;
+        inside.then(|| self.pixels[row * self.width + column])
+    }
+
+    /// Colours a pixel; does nothing outside of the picture.
+    pub fn set_pixel(&mut self, column: usize, row: usize, colour: [u8; 3]) {
+        if column < self.width && row < self.height {
+            self.pixels[row * self.width + column] = colour;
+        }
+    }
+
+    /// Colours a rectangle; what lies outside of the picture is cut off.
+    pub fn fill(&mut self, left: usize, top: usize, width: usize, height: usize, colour: [u8; 3]) {
+        for row in top..top + height {
+            for column in left..left + width {
+                self.set_pixel(column, row, colour);
+            }
+        }
+    }
+
+    /// The bytes of a PNG file; the same picture gives the same bytes.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        let written = encoder.write_header().and_then(|mut writer| {
+            writer.write_image_data(self.pixels.as_flattened())?;
+            writer.finish()
+        });
+        written.expect("a picture has at least one pixel, and memory takes every byte");
+        bytes
+    }
+}

@@ -1,0 +1,128 @@
+//! The one loop.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use latentlab_core::{BatchSource, GenerativeModel};
+use latentlab_tensor::ParamStore;
+use serde::{Deserialize, Serialize};
+
+use crate::{Observer, Record, Result, Trainer, View};
+
+/// Everything that a run needs.
+pub struct Run<'a> {
+    /// The model to train.
+    pub model: &'a dyn GenerativeModel,
+    /// The model that observers evaluate and draw: the averaged one if there is one.
+    pub shown: &'a dyn GenerativeModel,
+    /// The parameters of `model`.
+    pub store: &'a ParamStore,
+    /// The parameters of `shown`, where these are an average.
+    pub averaged: Option<&'a ParamStore>,
+    /// What a step is. The run begins after the steps it has taken.
+    pub trainer: &'a mut dyn Trainer,
+    /// Where batches come from: step `k` trains on batch `k - 1`.
+    pub data: &'a mut dyn BatchSource,
+    /// Who looks at each step, in order.
+    pub observers: &'a mut [Box<dyn Observer>],
+    /// The step to end after.
+    pub steps: u64,
+    /// Set from outside (Ctrl-C) to end after the step that is under way.
+    pub interrupted: &'a AtomicBool,
+    /// Time spent training, over all sessions of a resumed run.
+    pub clock: &'a dyn Fn() -> Duration,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The last step taken.
+    pub step: u64,
+    /// Why it was the last.
+    pub reason: StopReason,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// All steps are taken.
+    Steps,
+    /// Somebody asked for it.
+    Interrupted,
+    /// The time is up.
+    WallTime,
+    /// The metric has not improved for long.
+    Patience,
+    /// The discriminator can no longer tell real from generated.
+    Equilibrium,
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Steps => "all steps taken",
+            Self::Interrupted => "interrupted",
+            Self::WallTime => "time limit reached",
+            Self::Patience => "no improvement within the patience",
+            Self::Equilibrium => "discriminator at equilibrium",
+        })
+    }
+}
+
+/// Trains until the last step, an interruption, or an observer's stop.
+///
+/// After each step every observer sees it once, in order; one that stops the run lets those after
+/// it know that this step is the last. Parameters are constant meanwhile, so that observers build
+/// no gradient graphs.
+///
+/// # Errors
+/// The first error of the data, the trainer or an observer ends the run at once.
+pub fn run(run: Run<'_>) -> Result<Outcome> {
+    loop {
+        let before = run.trainer.steps();
+        if before >= run.steps {
+            return Ok(Outcome {
+                step: before,
+                reason: StopReason::Steps,
+            });
+        }
+        let batch = run.data.batch(before)?;
+        let report = run.trainer.step(run.model, &batch)?;
+        run.store.freeze();
+        let elapsed = (run.clock)();
+        let mut reason = match report.step == run.steps {
+            true => Some(StopReason::Steps),
+            false => None,
+        };
+        if run.interrupted.load(Ordering::Relaxed) {
+            reason = reason.or(Some(StopReason::Interrupted));
+        }
+        let mut record = Record::new(report.step, elapsed.as_secs_f64());
+        for observer in run.observers.iter_mut() {
+            let view = View {
+                step: report.step,
+                steps: run.steps,
+                report: &report,
+                model: run.model,
+                shown: run.shown,
+                store: run.store,
+                averaged: run.averaged,
+                trainer: &*run.trainer,
+                elapsed,
+                ending: reason.is_some(),
+            };
+            let stop = observer.observe(&view, &mut record)?;
+            reason = reason.or(stop);
+        }
+        if let Some(reason) = reason {
+            return Ok(Outcome {
+                step: report.step,
+                reason,
+            });
+        }
+    }
+}
