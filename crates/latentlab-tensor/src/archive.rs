@@ -81,3 +81,79 @@ fn raw_bytes(tensor: &Tensor) -> Result<(Dtype, Vec<u8>)> {
 fn format_error(error: safetensors::SafeTensorError) -> Error {
     Error::Format(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensors() -> BTreeMap<String, Tensor> {
+        let special = [0.0f64, -0.0, f64::MIN_POSITIVE / 2.0, f64::MAX, 0.1];
+        let matrix = Tensor::new(&[[1f32, 2.0, 3.0], [4.0, 5.0, 6.0]], &Device::Cpu).unwrap();
+        BTreeMap::from([
+            ("z.bias".to_owned(), matrix.get(1).unwrap()),
+            ("a.weight".to_owned(), matrix.t().unwrap()),
+            (
+                "m.scalar".to_owned(),
+                Tensor::new(0.5f32, &Device::Cpu).unwrap(),
+            ),
+            (
+                "m.special".to_owned(),
+                Tensor::new(&special, &Device::Cpu).unwrap(),
+            ),
+        ])
+    }
+
+    #[test]
+    fn tensors_come_back_bit_by_bit() {
+        let before = tensors();
+        let after = decode_tensors(&encode_tensors(&before).unwrap()).unwrap();
+        assert!(before.keys().eq(after.keys()));
+        for (path, tensor) in &before {
+            assert_eq!(after[path].dims(), tensor.dims());
+            assert_eq!(
+                raw_bytes(&after[path]).unwrap(),
+                raw_bytes(tensor).unwrap(),
+                "{path}"
+            );
+        }
+        let weight = after["a.weight"].to_vec2::<f32>().unwrap();
+        assert_eq!(weight, [[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]);
+    }
+
+    #[test]
+    fn the_same_tensors_give_the_same_bytes() {
+        let bytes = encode_tensors(&tensors()).unwrap();
+        assert_eq!(encode_tensors(&tensors()).unwrap(), bytes);
+        let again = encode_tensors(&decode_tensors(&bytes).unwrap()).unwrap();
+        assert_eq!(again, bytes);
+    }
+
+    #[test]
+    fn bytes_that_are_no_such_file_are_refused() {
+        let whole = encode_tensors(&tensors()).unwrap();
+        for bytes in [
+            &b""[..],
+            b"not a file of tensors",
+            &whole[..whole.len() - 1],
+        ] {
+            let error = decode_tensors(bytes).unwrap_err();
+            assert!(matches!(error, Error::Format(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_type_that_holds_no_parameters_is_refused_both_ways() {
+        let integers = Tensor::new(&[1u32], &Device::Cpu).unwrap();
+        let error = encode_tensors(&BTreeMap::from([("n".to_owned(), integers)])).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "safetensors: cannot store a tensor of type U32, only f32 and f64"
+        );
+        let view = TensorView::new(Dtype::U32, vec![1], &[1, 0, 0, 0]).unwrap();
+        let bytes = safetensors::serialize([("n", view)], None).unwrap();
+        assert_eq!(
+            decode_tensors(&bytes).unwrap_err().to_string(),
+            "safetensors: `n` has type U32, expected F32 or F64"
+        );
+    }
+}

@@ -78,3 +78,58 @@ fn probe() -> Result<bool> {
     };
     Ok(second.to_scalar::<f64>()? == 48.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn x() -> Tensor {
+        Tensor::new(&[[1f64, 2.0], [3.0, -1.0]], &Device::Cpu).unwrap()
+    }
+
+    fn values(tensor: &Tensor) -> Vec<f64> {
+        tensor.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn each_row_has_the_gradient_of_its_own_output() {
+        // f(a, b) = a² b, so ∇f = (2ab, a²).
+        let function = |x: &Tensor| {
+            let (a, b) = (x.narrow(1, 0, 1)?, x.narrow(1, 1, 1)?);
+            Ok((a.sqr()? * b)?)
+        };
+        let InputGradient { output, gradient } = input_gradient(&x(), function).unwrap();
+        assert_eq!(values(&output), [2.0, -9.0]);
+        assert_eq!(values(&gradient), [4.0, 1.0, -6.0, 9.0]);
+    }
+
+    #[test]
+    fn a_penalty_on_the_gradient_reaches_the_parameters() {
+        // f = w x³ has f' = 3 w x²; the penalty Σ f'² = 9 w² Σ x⁴ has d/dw = 18 w Σ x⁴.
+        let w = Var::new(0.5f64, &Device::Cpu).unwrap();
+        let cube = |x: &Tensor| Ok((x.sqr()? * x)?.broadcast_mul(&w)?);
+        let gradient = input_gradient(&x(), cube).unwrap().gradient;
+        let penalty = gradient.sqr().unwrap().sum_all().unwrap();
+        let slope = penalty.backward().unwrap().get(&w).unwrap().clone();
+        let sum_of_fourth_powers = 1.0 + 16.0 + 81.0 + 1.0;
+        assert_eq!(values(&slope), [18.0 * 0.5 * sum_of_fourth_powers]);
+    }
+
+    #[test]
+    fn a_tracked_input_keeps_its_own_graph() {
+        // The input is 2v; f = x² has f' = 2x = 4v, and d(Σ f')/dv = 4.
+        let v = Var::from_tensor(&x()).unwrap();
+        let input = (v.as_tensor() * 2.0).unwrap();
+        let gradient = input_gradient(&input, |x| Ok(x.sqr()?)).unwrap().gradient;
+        let slope = gradient.sum_all().unwrap().backward().unwrap();
+        assert_eq!(values(slope.get(&v).unwrap()), [4.0; 4]);
+    }
+
+    #[test]
+    fn an_output_that_ignores_the_input_has_no_gradient() {
+        let error = input_gradient(&x(), |x| Ok(x.zeros_like()?)).unwrap_err();
+        assert!(matches!(error, Error::NoGradient));
+        let error = input_gradient(&x(), |x| Ok(x.detach())).unwrap_err();
+        assert!(matches!(error, Error::NoGradient));
+    }
+}

@@ -42,8 +42,8 @@ pub enum Error {
         /// One entry for each tensor, in path order.
         problems: Vec<TensorProblem>,
     },
-    /// Bytes that are no valid safetensors file.
-    #[error("not a safetensors file: {0}")]
+    /// Bytes that are no valid safetensors file, or a tensor that this crate keeps in none.
+    #[error("safetensors: {0}")]
     Format(String),
 }
 

@@ -7,7 +7,7 @@
 
 use candle_core::{DType, Tensor, Var};
 
-use crate::{Error, Result, Rng, autograd::require_second_order};
+use crate::{Error, ParamStore, Result, Rng, autograd::require_second_order};
 
 /// Half the distance between the two points of a central difference: near the cube root of the
 /// rounding error, where rounding and truncation add up to the least.
@@ -33,9 +33,24 @@ pub fn check_gradient(
     function: impl Fn(&[Tensor]) -> Result<Tensor>,
 ) -> Result<f64> {
     let (vars, inputs) = variables(inputs)?;
-    let scalar = || scalar(function(&inputs)?);
-    let analytic = gradients(&scalar()?, &vars)?;
-    worst_error(&vars, &analytic, || Ok(scalar()?.to_scalar::<f64>()?))
+    first_order_error(&vars, || function(&inputs))
+}
+
+/// [`check_gradient`] with respect to every parameter of `store`, for functions that use layers.
+/// A parameter whose group is frozen counts as one with gradient zero.
+///
+/// The gradient of a penalty on an [`input_gradient`](crate::input_gradient) is of the second
+/// order, so this also checks the mixed derivatives by inputs and parameters.
+///
+/// # Errors
+/// As [`check_gradient`].
+pub fn check_parameters(store: &ParamStore, function: impl Fn() -> Result<Tensor>) -> Result<f64> {
+    let parameters = store.parameters("");
+    let vars: Vec<Var> = parameters.iter().map(|(_, p)| p.var().clone()).collect();
+    for var in &vars {
+        require_f64(var)?;
+    }
+    first_order_error(&vars, function)
 }
 
 /// The worst error of a second derivative: with `v` a fixed random direction, the gradient of
@@ -57,32 +72,41 @@ pub fn check_second_order(
         .collect::<Result<Vec<_>>>()?;
     let slope = || -> Result<Tensor> {
         let first = gradients(&scalar(function(&inputs)?)?, &vars)?;
-        let mut slope = Tensor::zeros((), DType::F64, first[0].device())?;
+        let mut slopes = Vec::with_capacity(first.len());
         for (gradient, direction) in first.iter().zip(&directions) {
-            slope = (slope + (gradient * direction)?.sum_all()?)?;
+            slopes.push((gradient * direction)?.sum_all()?);
         }
-        Ok(slope)
+        Ok(Tensor::stack(&slopes, 0)?.sum_all()?)
     };
     let analytic = gradients(&slope()?, &vars)?;
     worst_error(&vars, &analytic, || Ok(slope()?.to_scalar::<f64>()?))
 }
 
+fn first_order_error(vars: &[Var], function: impl Fn() -> Result<Tensor>) -> Result<f64> {
+    let analytic = gradients(&scalar(function()?)?, vars)?;
+    worst_error(vars, &analytic, || {
+        Ok(scalar(function()?)?.to_scalar::<f64>()?)
+    })
+}
+
 /// Variables that start at `inputs`, and tensors that see what they are set to.
 fn variables(inputs: &[Tensor]) -> Result<(Vec<Var>, Vec<Tensor>)> {
-    if inputs.is_empty() {
-        return Err(Error::Argument("no input to differentiate by".to_owned()));
+    let mut vars = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        require_f64(input)?;
+        vars.push(Var::from_tensor(&input.copy()?.detach())?);
     }
-    let vars = inputs
-        .iter()
-        .map(|input| match input.dtype() {
-            DType::F64 => Ok(Var::from_tensor(&input.copy()?.detach())?),
-            other => Err(Error::Argument(format!(
-                "a gradient check needs inputs of type F64, not {other:?}"
-            ))),
-        })
-        .collect::<Result<Vec<_>>>()?;
     let tensors = vars.iter().map(|var| var.as_tensor().clone()).collect();
     Ok((vars, tensors))
+}
+
+fn require_f64(tensor: &Tensor) -> Result<()> {
+    match tensor.dtype() {
+        DType::F64 => Ok(()),
+        other => Err(Error::Argument(format!(
+            "a gradient check needs tensors of type F64, not {other:?}"
+        ))),
+    }
 }
 
 fn scalar(output: Tensor) -> Result<Tensor> {
@@ -133,4 +157,111 @@ fn worst_error(
         var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
     }
     Ok(worst)
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{CpuStorage, CustomOp1, Device, Layout, Shape};
+
+    use super::*;
+
+    fn x() -> Tensor {
+        Tensor::new(&[[0.3f64, -0.7], [1.1, 2.0]], &Device::Cpu).unwrap()
+    }
+
+    fn cube(inputs: &[Tensor]) -> Result<Tensor> {
+        Ok((inputs[0].sqr()? * &inputs[0])?.sum_all()?)
+    }
+
+    #[test]
+    fn a_right_gradient_passes() {
+        assert!(check_gradient(&[x()], cube).unwrap() < 1e-9);
+        assert!(check_second_order(&[x()], cube).unwrap() < 1e-9);
+    }
+
+    #[test]
+    fn every_input_is_checked() {
+        let product = |inputs: &[Tensor]| Ok((&inputs[0] * &inputs[1].detach())?.sum_all()?);
+        let other = (x() + 1.0).unwrap();
+        // The cut gradient of the second input is 0 instead of `x`, whose largest entry is 2.
+        let error = check_gradient(&[x(), other], product).unwrap();
+        assert!((error - 1.0).abs() < 1e-9, "{error}");
+    }
+
+    #[test]
+    fn a_gradient_that_is_off_by_a_factor_is_caught() {
+        let half = |inputs: &[Tensor]| Ok((&inputs[0] * inputs[0].detach())?.sum_all()?);
+        assert!(check_gradient(&[x()], half).unwrap() > 0.4);
+    }
+
+    #[test]
+    fn a_gradient_that_is_not_finite_is_caught() {
+        let root = |inputs: &[Tensor]| Ok(inputs[0].sqr()?.sum_all()?.sqrt()?);
+        let zero = x().zeros_like().unwrap();
+        assert!(check_gradient(&[zero], root).unwrap().is_nan());
+    }
+
+    /// x², whose gradient is right but itself has none.
+    struct CutSquare;
+
+    impl CustomOp1 for CutSquare {
+        fn name(&self) -> &'static str {
+            "cut-square"
+        }
+
+        fn cpu_fwd(
+            &self,
+            storage: &CpuStorage,
+            layout: &Layout,
+        ) -> candle_core::Result<(CpuStorage, Shape)> {
+            let values = storage.as_slice::<f64>()?.iter().map(|x| x * x).collect();
+            Ok((CpuStorage::F64(values), layout.shape().clone()))
+        }
+
+        fn bwd(
+            &self,
+            x: &Tensor,
+            _: &Tensor,
+            gradient: &Tensor,
+        ) -> candle_core::Result<Option<Tensor>> {
+            Ok(Some((gradient * (x.detach() * 2.0)?)?))
+        }
+    }
+
+    #[test]
+    fn a_second_order_that_is_cut_is_caught_and_only_there() {
+        let square = |inputs: &[Tensor]| Ok(inputs[0].apply_op1(CutSquare)?.sum_all()?);
+        assert!(check_gradient(&[x()], square).unwrap() < 1e-9);
+        assert!(check_second_order(&[x()], square).unwrap() > 0.1);
+    }
+
+    #[test]
+    fn parameters_are_checked_where_they_are_and_keep_their_values() {
+        let store = ParamStore::new(1, DType::F64, &Device::Cpu);
+        let scale = store
+            .root()
+            .parameter("scale", 2, crate::Init::ONES)
+            .unwrap();
+        let right = || Ok(x().broadcast_mul(&scale.value().sqr()?)?.sum_all()?);
+        assert!(check_parameters(&store, right).unwrap() < 1e-9);
+        assert_eq!(scale.value().to_vec1::<f64>().unwrap(), [1.0, 1.0]);
+        store.freeze();
+        assert!(check_parameters(&store, right).unwrap() > 0.9);
+    }
+
+    #[test]
+    fn an_output_that_is_no_scalar_or_an_input_of_32_bits_is_refused() {
+        let vector = |inputs: &[Tensor]| Ok(inputs[0].sqr()?);
+        let message = check_gradient(&[x()], vector).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "a gradient check needs a scalar output, not one of shape [2, 2]"
+        );
+        let single = x().to_dtype(DType::F32).unwrap();
+        let message = check_gradient(&[single], cube).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "a gradient check needs tensors of type F64, not F32"
+        );
+    }
 }

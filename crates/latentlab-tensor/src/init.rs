@@ -143,3 +143,94 @@ fn orthogonal(
         .to_dtype(dtype)?
         .to_device(device)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(init: Init, shape: &[usize]) -> Vec<f64> {
+        let mut rng = Rng::stream(3, "init/test", 0);
+        let tensor = init.draw(shape, DType::F64, &Device::Cpu, &mut rng);
+        tensor.unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    /// The variance of 64·32·3·3 = 18,432 entries of a weight `[64, 32, 3, 3]`, fan in 288 and fan
+    /// out 576.
+    fn variance(init: Init) -> f64 {
+        let values = draw(init, &[64, 32, 3, 3]);
+        values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64
+    }
+
+    #[test]
+    fn each_scheme_has_the_variance_of_its_paper() {
+        for (init, expected) in [
+            (Init::DCGAN, 0.0004),
+            (Init::Uniform { bound: 0.3 }, 0.03),
+            (Init::FanInUniform, 1.0 / 288.0 / 3.0),
+            (Init::KaimingNormal, 2.0 / 288.0),
+            (Init::KaimingUniform, 2.0 / 288.0),
+            (Init::XavierNormal, 2.0 / (288.0 + 576.0)),
+            (Init::XavierUniform, 2.0 / (288.0 + 576.0)),
+        ] {
+            let variance = variance(init);
+            // Five standard errors of a normal's variance: 5·√(2 / 18432).
+            assert!((variance / expected - 1.0).abs() < 0.052, "{init:?}");
+        }
+    }
+
+    #[test]
+    fn a_uniform_scheme_stays_within_its_bound() {
+        let bound = 1.0 / 288f64.sqrt();
+        let values = draw(Init::FanInUniform, &[64, 32, 3, 3]);
+        let largest = values.iter().fold(0.0, |a: f64, x| a.max(x.abs()));
+        assert!(largest <= bound && largest > 0.99 * bound);
+    }
+
+    #[test]
+    fn constants_are_constant_and_normals_have_their_mean() {
+        assert_eq!(draw(Init::ONES, &[3]), [1.0; 3]);
+        assert_eq!(draw(Init::ZEROS, &[3]), [0.0; 3]);
+        let scale = Init::Normal {
+            mean: 1.0,
+            std: 0.02,
+        };
+        let mean = draw(scale, &[10_000]).iter().sum::<f64>() / 10_000.0;
+        assert!((mean - 1.0).abs() < 5.0 * 0.0002);
+    }
+
+    #[test]
+    fn the_shorter_side_of_an_orthogonal_matrix_is_orthonormal_times_the_gain() {
+        for shape in [&[3, 5][..], &[5, 3], &[4, 4], &[2, 3, 2, 2], &[1, 7]] {
+            let values = draw(Init::Orthogonal { gain: 1.5 }, shape);
+            let rows = shape[0];
+            let matrix = Tensor::from_vec(values, (rows, ()), &Device::Cpu).unwrap();
+            let columns = matrix.dim(1).unwrap();
+            let wide = if rows > columns {
+                matrix.t().unwrap()
+            } else {
+                matrix
+            };
+            let gram = wide.matmul(&wide.t().unwrap()).unwrap();
+            for (i, row) in gram.to_vec2::<f64>().unwrap().iter().enumerate() {
+                for (j, entry) in row.iter().enumerate() {
+                    let expected = if i == j { 2.25 } else { 0.0 };
+                    assert!((entry - expected).abs() < 1e-12, "{shape:?} {i} {j}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_scheme_that_needs_a_fan_refuses_a_vector() {
+        let mut rng = Rng::stream(3, "init/test", 0);
+        for init in [Init::KaimingNormal, Init::Orthogonal { gain: 1.0 }] {
+            let error = init
+                .draw(4, DType::F32, &Device::Cpu, &mut rng)
+                .unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                "an initialiser that scales with the fan needs at least two dimensions, not [4]"
+            );
+        }
+    }
+}

@@ -98,7 +98,8 @@ impl Rng {
         self.normal(like.shape(), like.dtype(), like.device())
     }
 
-    /// A tensor of `shape` with independent entries, uniform in `[low, high)`.
+    /// A tensor of `shape` with independent entries, uniform in `[low, high)`; rounding to a `dtype`
+    /// of fewer than 64 bits may give `high` itself.
     pub fn uniform(
         &mut self,
         low: f64,
@@ -133,4 +134,166 @@ fn upload(values: Vec<f64>, shape: Shape, dtype: DType, device: &Device) -> Resu
         }
     };
     Ok(tensor.to_device(device)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn golden() -> Rng {
+        Rng::stream(7, "golden", 3)
+    }
+
+    // The golden values were computed outside of Rust: SHA-256 of Python's hashlib, the ChaCha
+    // block function of RFC 8439 with 12 rounds, a 64-bit block counter from 0 and a nonce of
+    // zeros, then the formulas in the documentation above with Python's `math`.
+    #[test]
+    fn the_bits_of_a_stream_are_those_of_its_definition() {
+        let mut rng = golden();
+        let expected = [
+            0x6d28_8f10_5822_c820,
+            0x981b_4c32_293c_f073,
+            0x0ad4_47a0_ce56_356b,
+            0x0168_e79f_9b02_6480,
+            0x8499_2361_6f58_b3b8,
+            0x3396_d8e4_b515_ce02,
+            0x368d_6766_fb55_b61f,
+            0x5155_3c06_bac6_d1bc,
+            0x4c07_847f_f0e1_7aa5, // the second block
+            0x6f16_0c2a_b196_1ace,
+        ];
+        assert_eq!(expected.map(|_| rng.bits()), expected);
+    }
+
+    #[test]
+    fn the_uniforms_of_a_stream_are_those_of_its_definition() {
+        let mut rng = golden();
+        let expected = [
+            0.426_400_128_832_152_3,
+            0.594_166_528_936_728_4,
+            0.042_301_632_651_594_145,
+            0.005_506_969_896_495_573,
+        ];
+        assert_eq!(expected.map(|_| rng.unit()), expected);
+    }
+
+    #[test]
+    fn the_normals_of_a_stream_are_those_of_its_definition() {
+        let expected: [u64; 4] = [
+            0xbfec_00fd_c7cf_ead5,
+            0xbfe2_d15a_6e5c_5aff,
+            0x3fd2_ce42_1ae8_ccd5,
+            0x3f84_d4ad_5f22_2b08,
+        ];
+        let normals: Vec<u64> = golden().normals(4).iter().map(|x| x.to_bits()).collect();
+        assert_eq!(normals, expected);
+    }
+
+    #[test]
+    fn the_permutation_of_a_stream_is_that_of_its_definition() {
+        assert_eq!(golden().permutation(8), [1, 7, 6, 2, 5, 0, 4, 3]);
+    }
+
+    #[test]
+    fn streams_that_differ_in_seed_purpose_or_index_differ() {
+        let first = |seed, purpose, index| Rng::stream(seed, purpose, index).bits();
+        let mut bits = vec![
+            first(1, "a", 1),
+            first(2, "a", 1),
+            first(1, "b", 1),
+            first(1, "", 1),
+            first(1, "a", 2),
+            first(1, "a", 1 << 32),
+        ];
+        bits.sort_unstable();
+        bits.dedup();
+        assert_eq!(bits.len(), 6);
+        assert_eq!(first(1, "a", 1), first(1, "a", 1));
+    }
+
+    /// Largest distance between the empirical distribution of `draws` and `cdf`, times √n.
+    fn kolmogorov(mut draws: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
+        draws.sort_by(f64::total_cmp);
+        let count = draws.len() as f64;
+        let distances = draws.iter().enumerate().map(|(rank, &x)| {
+            let (below, above) = (rank as f64 / count, (rank + 1) as f64 / count);
+            (cdf(x) - below).max(above - cdf(x))
+        });
+        distances.fold(0.0, f64::max) * count.sqrt()
+    }
+
+    const COUNT: usize = 100_000;
+
+    // 1.63 is the Kolmogorov distribution's 99 % quantile; the streams are fixed, so the tests are
+    // as well. Moments are held to five standard errors.
+    #[test]
+    fn uniforms_are_distributed_uniformly() {
+        let mut rng = Rng::stream(1, "uniform", 0);
+        let draws: Vec<f64> = (0..COUNT).map(|_| rng.unit()).collect();
+        assert!(draws.iter().all(|x| (0.0..1.0).contains(x)));
+        assert!(kolmogorov(draws, |x| x) < 1.63);
+    }
+
+    #[test]
+    fn normals_are_distributed_normally() {
+        let draws = Rng::stream(1, "normal", 0).normals(COUNT);
+        let count = COUNT as f64;
+        let moment = |power| draws.iter().map(|x| x.powi(power)).sum::<f64>() / count;
+        let standard_error = |variance: f64| 5.0 * (variance / count).sqrt();
+        assert!(moment(1).abs() < standard_error(1.0));
+        assert!((moment(2) - 1.0).abs() < standard_error(2.0));
+        assert!((moment(4) - 3.0).abs() < standard_error(96.0));
+        let neighbours = draws.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / count;
+        assert!(neighbours.abs() < standard_error(1.0));
+        let normal_cdf = |x: f64| 0.5 * libm::erfc(-x / 2f64.sqrt());
+        assert!(kolmogorov(draws, normal_cdf) < 1.63);
+    }
+
+    #[test]
+    fn integers_below_a_bound_are_equally_likely() {
+        let mut rng = Rng::stream(1, "below", 0);
+        let mut counts = [0.0; 6];
+        for _ in 0..60_000 {
+            counts[rng.below(6) as usize] += 1.0;
+        }
+        // 15.09 is the 99 % quantile of χ² with five degrees of freedom.
+        let chi: f64 = counts.map(|n: f64| (n - 1e4).powi(2) / 1e4).iter().sum();
+        assert!(chi < 15.09, "{counts:?}");
+    }
+
+    #[test]
+    fn every_order_of_three_is_equally_likely() {
+        let mut rng = Rng::stream(1, "permutation", 0);
+        let mut counts = std::collections::BTreeMap::<Vec<u32>, f64>::new();
+        for _ in 0..60_000 {
+            *counts.entry(rng.permutation(3)).or_default() += 1.0;
+        }
+        assert_eq!(counts.len(), 6);
+        let chi: f64 = counts.values().map(|n| (n - 1e4).powi(2) / 1e4).sum();
+        assert!(chi < 15.09, "{counts:?}");
+    }
+
+    #[test]
+    fn a_tensor_of_32_bits_is_the_one_of_64_bits_rounded() {
+        let wide = golden().normal((3, 5), DType::F64, &Device::Cpu).unwrap();
+        let narrow = golden().normal((3, 5), DType::F32, &Device::Cpu).unwrap();
+        let rounded = wide.to_dtype(DType::F32).unwrap();
+        assert_eq!(
+            narrow.to_vec2::<f32>().unwrap(),
+            rounded.to_vec2::<f32>().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_uniform_tensor_stays_within_its_bounds() {
+        let draws = golden()
+            .uniform(-2.0, 3.0, 10_000, DType::F64, &Device::Cpu)
+            .unwrap()
+            .to_vec1::<f64>()
+            .unwrap();
+        assert!(draws.iter().all(|x| (-2.0..3.0).contains(x)));
+        // Mean ½ with standard error 5/√12/√10000.
+        let mean = draws.iter().sum::<f64>() / 10_000.0;
+        assert!((mean - 0.5).abs() < 5.0 * 0.0145);
+    }
 }

@@ -124,3 +124,99 @@ impl BatchNorm {
         running.set(&(kept + (batch * self.momentum)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::{ParamStore, Rng};
+
+    fn layer() -> (ParamStore, BatchNorm) {
+        let store = ParamStore::new(5, DType::F64, &Device::Cpu);
+        let place = store.root().at("discriminator");
+        let layer = batch_norm(2, BatchNormConfig::default(), &place).unwrap();
+        (store, layer)
+    }
+
+    fn images() -> Tensor {
+        Rng::stream(5, "images", 0)
+            .normal((3, 2, 4, 4), DType::F64, &Device::Cpu)
+            .unwrap()
+    }
+
+    fn statistics(layer: &BatchNorm) -> Vec<Vec<f64>> {
+        [&layer.running_mean, &layer.running_var]
+            .map(|buffer| buffer.value().to_vec1().unwrap())
+            .to_vec()
+    }
+
+    #[test]
+    fn a_batch_comes_out_with_mean_0_and_variance_1() {
+        let (_, layer) = layer();
+        let images = (images() * 3.0).unwrap().affine(1.0, 7.0).unwrap();
+        let y = layer.forward(&images, Mode::Train).unwrap();
+        let mean = y.mean((0, 2, 3)).unwrap().to_vec1::<f64>().unwrap();
+        let square = y.sqr().unwrap().mean((0, 2, 3)).unwrap();
+        assert!(mean.iter().all(|mean| mean.abs() < 1e-12));
+        // Not quite 1: the variance is 9 or so and `eps` 1e-5.
+        let square = square.to_vec1::<f64>().unwrap();
+        assert!(square.iter().all(|square| (square - 1.0).abs() < 1e-5));
+    }
+
+    #[test]
+    fn the_statistics_move_only_in_training_and_only_with_the_own_group() {
+        let (store, layer) = layer();
+        let start = statistics(&layer);
+        layer.forward(&images(), Mode::Eval).unwrap();
+        assert_eq!(statistics(&layer), start);
+        store.train_only("generator");
+        layer.forward(&images(), Mode::Train).unwrap();
+        assert_eq!(statistics(&layer), start);
+        store.train_only("discriminator");
+        layer.forward(&images(), Mode::Train).unwrap();
+        assert_ne!(statistics(&layer), start);
+    }
+
+    #[test]
+    fn the_batch_normalises_itself_whoever_is_trained() {
+        let (store, layer) = layer();
+        let read = |y: Tensor| y.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let own = read(layer.forward(&images(), Mode::Train).unwrap());
+        store.train_only("generator");
+        let other = read(layer.forward(&images(), Mode::Train).unwrap());
+        assert_eq!(own, other);
+    }
+
+    #[test]
+    fn a_channel_without_variance_gives_its_bias() {
+        let (_, layer) = layer();
+        let flat = Tensor::ones((4, 2), DType::F64, &Device::Cpu).unwrap();
+        let y = layer.forward(&flat, Mode::Train).unwrap();
+        assert_eq!(y.to_vec2::<f64>().unwrap(), [[0.0, 0.0]; 4]);
+    }
+
+    #[test]
+    fn one_value_per_channel_is_refused_in_training_only() {
+        let (_, layer) = layer();
+        let single = Tensor::ones((1, 2, 1, 1), DType::F64, &Device::Cpu).unwrap();
+        let error = layer.forward(&single, Mode::Train).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "batch norm in training mode needs two values per channel, not 1: \
+             a batch of one image of one pixel has no variance"
+        );
+        layer.forward(&single, Mode::Eval).unwrap();
+    }
+
+    #[test]
+    fn another_rank_is_refused() {
+        let (_, layer) = layer();
+        let sequence = Tensor::ones((3, 2, 5), DType::F64, &Device::Cpu).unwrap();
+        let error = layer.forward(&sequence, Mode::Train).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "batch norm needs [N, C] or [N, C, H, W], not [3, 2, 5]"
+        );
+    }
+}

@@ -67,6 +67,13 @@ pub fn conv_transpose2d(
     })
 }
 
+impl ConvTranspose2d {
+    /// The bias, if the layer has one.
+    pub fn bias(&self) -> Option<&Parameter> {
+        self.bias.as_ref()
+    }
+}
+
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let (padding, output_padding) = (self.padding, self.output_padding);

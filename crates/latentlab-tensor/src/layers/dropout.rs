@@ -35,3 +35,51 @@ impl Dropout {
         Ok((x * (kept / (1.0 - self.probability))?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn drop_ones(count: usize, mode: Mode) -> Vec<f32> {
+        let ones = Tensor::ones(count, DType::F32, &Device::Cpu).unwrap();
+        let mut rng = Rng::stream(2, "dropout", 0);
+        let dropped = Dropout::new(0.25).unwrap().forward(&ones, mode, &mut rng);
+        dropped.unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn the_given_share_is_dropped_and_the_rest_scaled_up() {
+        let values = drop_ones(100_000, Mode::Train);
+        let dropped = values.iter().filter(|x| **x == 0.0).count();
+        // Five standard errors of a binomial: 5·√(100000·0.25·0.75).
+        assert!((dropped as f64 - 25_000.0).abs() < 685.0, "{dropped}");
+        let kept = values.iter().filter(|x| **x == 1.0 / 0.75).count();
+        assert_eq!(kept + dropped, values.len());
+    }
+
+    #[test]
+    fn evaluation_drops_nothing() {
+        assert_eq!(drop_ones(100, Mode::Eval), [1.0; 100]);
+    }
+
+    #[test]
+    fn the_same_stream_drops_the_same_entries() {
+        assert_eq!(drop_ones(100, Mode::Train), drop_ones(100, Mode::Train));
+    }
+
+    #[test]
+    fn a_probability_outside_of_its_range_is_refused() {
+        Dropout::new(0.0).unwrap();
+        for probability in [-0.1, 1.0, f64::NAN] {
+            let error = Dropout::new(probability).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "dropout needs a probability of at least 0 and less than 1, not {probability}"
+                )
+            );
+        }
+    }
+}

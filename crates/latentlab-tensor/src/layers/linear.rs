@@ -26,7 +26,7 @@ impl Default for LinearConfig {
     }
 }
 
-/// The linear layer `y = x Wᵀ + b`, `[…, in]` to `[…, out]`: PyTorch's `nn.Linear`.
+/// The linear layer `y = x Wᵀ + b`, `[N, …, in]` to `[N, …, out]`: PyTorch's `nn.Linear`.
 ///
 /// Parameters: `weight` `[out, in]` and `bias` `[out]`.
 #[derive(Clone, Debug)]
@@ -54,20 +54,20 @@ pub fn linear_with(
     })
 }
 
+impl Linear {
+    /// The bias, if the layer has one.
+    pub fn bias(&self) -> Option<&Parameter> {
+        self.bias.as_ref()
+    }
+}
+
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let weight = self.weight.value()?.t()?; // [in, out]
-        let y = if x.rank() == 2 {
-            x.matmul(&weight)?
-        } else {
-            let mut dims = x.dims().to_vec();
-            let rows = x.flatten_to(D::Minus2)?; // [N, in]
-            let y = rows.matmul(&weight)?;
-            if let Some(last) = dims.last_mut() {
-                *last = y.dim(1)?;
-            }
-            y.reshape(dims)?
-        };
+        let rows = x.flatten_to(D::Minus2)?; // [N, in]
+        let y = rows.matmul(&weight)?;
+        let leading = &x.dims()[..x.rank() - 1];
+        let y = y.reshape([leading, &[y.dim(1)?]].concat())?; // [N, …, out]
         match &self.bias {
             Some(bias) => y.broadcast_add(&bias.value()),
             None => Ok(y),

@@ -81,3 +81,80 @@ impl SpectralNorm {
 fn unit(vector: &Tensor) -> TensorResult<Tensor> {
     vector.broadcast_div(&vector.sqr()?.sum_all()?.sqrt()?.maximum(EPS)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::ParamStore;
+
+    /// A weight `[8, 4, 3, 3]`, seen as the matrix `[8, 36]`.
+    fn weight() -> (ParamStore, SpectralNorm) {
+        let store = ParamStore::new(4, DType::F64, &Device::Cpu);
+        let weight = spectral_norm((8, 4, 3, 3), Init::DCGAN, &store.root()).unwrap();
+        (store, weight)
+    }
+
+    /// The largest singular value of the matrix `[8, 36]`: (tr (WWᵀ)ⁿ)^(1/2n) tends to it from
+    /// above, within 8^(1/2n).
+    fn largest_singular_value(weight: &Tensor) -> f64 {
+        let matrix = weight.flatten_from(1).unwrap();
+        let mut power = matrix.matmul(&matrix.t().unwrap()).unwrap();
+        for _ in 0..7 {
+            power = power.matmul(&power).unwrap(); // in the end the 128th power of WWᵀ
+        }
+        let rows = power.to_vec2::<f64>().unwrap();
+        let trace: f64 = rows.iter().enumerate().map(|(i, row)| row[i]).sum();
+        trace.powf(1.0 / 256.0)
+    }
+
+    #[test]
+    fn the_norm_is_near_1_from_the_first_forward_pass_on() {
+        let (_, weight) = weight();
+        let norm = largest_singular_value(&weight.value().unwrap());
+        assert!((norm - 1.0).abs() < 0.02, "{norm}");
+    }
+
+    #[test]
+    fn the_norm_tends_to_1_while_the_group_is_trained() {
+        let (_, weight) = weight();
+        for _ in 0..200 {
+            weight.value().unwrap();
+        }
+        let norm = largest_singular_value(&weight.value().unwrap());
+        // The bound of the trace: 8^(1/256) − 1.
+        assert!((-1e-9..0.0082).contains(&(norm - 1.0)), "{norm}");
+    }
+
+    #[test]
+    fn the_vectors_rest_while_another_group_is_trained() {
+        let (store, weight) = weight();
+        let vectors = || {
+            [&weight.weight_u, &weight.weight_v]
+                .map(|vector| vector.value().to_vec1::<f64>().unwrap())
+        };
+        let before = vectors();
+        store.freeze();
+        assert!(!weight.value().unwrap().track_op());
+        assert_eq!(vectors(), before);
+        store.train_only("");
+        weight.value().unwrap();
+        assert_ne!(vectors(), before);
+    }
+
+    #[test]
+    fn a_later_pass_does_not_change_the_gradient_of_an_earlier_one() {
+        let gradient = |between: usize| {
+            let (_, weight) = weight();
+            let early = weight.value().unwrap();
+            for _ in 0..between {
+                weight.value().unwrap();
+            }
+            let gradients = early.sum_all().unwrap().backward().unwrap();
+            let gradient = gradients.get(weight.weight_orig.var()).unwrap().clone();
+            gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        };
+        assert_eq!(gradient(0), gradient(3));
+    }
+}
