@@ -55,6 +55,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A line of `metrics.jsonl` is no record.
+    #[error("{}, line {line}: {problem}", file.display())]
+    Metrics {
+        /// The file.
+        file: PathBuf,
+        /// Number of the line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Tensor, backprop::GradStore};
+use candle_core::{Tensor, backprop::GradStore};
 use latentlab_tensor::Parameter;
 
 use crate::Result;
@@ -37,20 +37,63 @@ pub(crate) fn add(
 /// `g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))` over all gradients together, as in PyTorch's
 /// `clip_grad_norm_` (Pascanu et al. 2013, algorithm 1).
 ///
-/// The norm stays on the device. Every gradient is summed in its own type, then the sums in path
-/// order: the result does not depend on the number of threads.
+/// The norm stays on the device.
 pub(crate) fn clip_norm(gradients: &mut Gradients, max_norm: f64) -> Result<Option<Tensor>> {
     let squares = gradients
         .values()
-        .map(|gradient| Ok(gradient.sqr()?.sum_all()?.to_dtype(DType::F32)?))
-        .collect::<Result<Vec<_>>>()?;
+        .map(|gradient| gradient.sqr()?.sum_all())
+        .collect::<candle_core::Result<Vec<_>>>()?;
     if squares.is_empty() {
         return Ok(None);
     }
     let norm = Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?;
-    let factor = ((&norm + 1e-6)?.recip()? * max_norm)?.minimum(1f32)?;
+    let factor = ((&norm + 1e-6)?.recip()? * max_norm)?.minimum(1.0)?;
     for gradient in gradients.values_mut() {
-        *gradient = gradient.broadcast_mul(&factor.to_dtype(gradient.dtype())?)?;
+        *gradient = gradient.broadcast_mul(&factor)?;
     }
     Ok(Some(norm))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    fn gradients() -> Gradients {
+        let tensor = |values: &[f64]| Tensor::new(values, &Device::Cpu).unwrap();
+        Gradients::from([
+            ("a".to_owned(), tensor(&[3.0, 4.0])),
+            ("b".to_owned(), tensor(&[12.0])),
+        ])
+    }
+
+    fn values(gradients: &Gradients) -> Vec<f64> {
+        let values = gradients.values().map(|g| g.to_vec1::<f64>().unwrap());
+        values.flatten().collect()
+    }
+
+    // p = [Parameter(zeros(2)), Parameter(zeros(1))]; grads (3, 4) and (12)
+    // clip_grad_norm_(p, 6.5) returns 13.0 and leaves (1.5, 2.0) and (6.0), up to its 1e-6
+    #[test]
+    fn the_norm_over_all_gradients_is_clipped_as_in_pytorch() {
+        let mut gradients = gradients();
+        let norm = clip_norm(&mut gradients, 6.5).unwrap().unwrap();
+        assert_eq!(norm.to_scalar::<f64>().unwrap(), 13.0);
+        for (have, want) in values(&gradients).iter().zip([1.5, 2.0, 6.0]) {
+            assert!((have - want).abs() < 1e-6, "{have} is not {want}");
+        }
+    }
+
+    #[test]
+    fn gradients_below_the_norm_are_left_alone() {
+        let mut gradients = gradients();
+        clip_norm(&mut gradients, 13.1).unwrap();
+        assert_eq!(values(&gradients), [3.0, 4.0, 12.0]);
+    }
+
+    #[test]
+    fn no_gradients_have_no_norm() {
+        assert!(clip_norm(&mut Gradients::new(), 1.0).unwrap().is_none());
+    }
 }

@@ -14,6 +14,8 @@ pub mod picture;
 mod record;
 mod run;
 mod schedule;
+#[cfg(test)]
+mod toy;
 mod trainer;
 
 pub use checkpoint::{CheckpointStore, Snapshot};

@@ -8,6 +8,8 @@ mod metrics_file;
 mod pictures;
 mod progress;
 mod scalars;
+#[cfg(test)]
+mod scene;
 mod stop_rules;
 
 use std::time::Duration;

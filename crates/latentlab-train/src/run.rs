@@ -82,6 +82,9 @@ impl fmt::Display for StopReason {
 /// # Errors
 /// The first error of the data, the trainer or an observer ends the run at once.
 pub fn run(run: Run<'_>) -> Result<Outcome> {
+    if let Some(averaged) = run.averaged {
+        averaged.freeze();
+    }
     loop {
         let before = run.trainer.steps();
         if before >= run.steps {

@@ -76,3 +76,44 @@ impl Observer for Collapse {
         self.warnings(record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::record;
+
+    #[test]
+    fn a_discriminator_that_is_long_perfect_is_warned_of_once() {
+        let mut collapse = Collapse::default();
+        let perfect = record(1, &[(REAL_ACCURACY, 1.0), (FAKE_ACCURACY, 1.0)]);
+        let counts: Vec<usize> = (0..20).map(|_| collapse.warnings(&perfect).len()).collect();
+        assert_eq!(counts.iter().sum::<usize>(), 1);
+        assert_eq!(counts.iter().position(|count| *count == 1), Some(9));
+    }
+
+    #[test]
+    fn one_mistake_of_the_discriminator_starts_the_count_again() {
+        let mut collapse = Collapse::default();
+        for step in 1..30 {
+            let fake = if step % 9 == 0 { 0.99 } else { 1.0 };
+            let record = record(step, &[(REAL_ACCURACY, 1.0), (FAKE_ACCURACY, fake)]);
+            assert!(collapse.warnings(&record).is_empty());
+        }
+    }
+
+    #[test]
+    fn samples_without_spread_and_a_silent_latent_space_are_warned_of() {
+        let mut collapse = Collapse::default();
+        let bad = record(1, &[(SAMPLE_SPREAD, 1e-5), (ACTIVE_UNITS, 0.0)]);
+        assert_eq!(collapse.warnings(&bad).len(), 2);
+        assert_eq!(collapse.warnings(&bad).len(), 0);
+    }
+
+    #[test]
+    fn a_healthy_record_and_an_empty_one_give_no_warning() {
+        let mut collapse = Collapse::default();
+        let healthy = record(1, &[(SAMPLE_SPREAD, 0.2), (ACTIVE_UNITS, 7.0)]);
+        assert!(collapse.warnings(&healthy).is_empty());
+        assert!(collapse.warnings(&record(2, &[])).is_empty());
+    }
+}

@@ -58,3 +58,57 @@ fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: f64) -> Err
         loss,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::Scene;
+
+    fn spoil(scene: &Scene, path: &str) {
+        let parameter = scene.store.get(path).unwrap();
+        let value = (parameter.var().as_detached_tensor() * f64::NAN).unwrap();
+        parameter.set(&value).unwrap();
+    }
+
+    fn message(scene: &Scene, every: u64, step: u64) -> Option<String> {
+        let mut divergence = Divergence { every };
+        let seen = scene.observe(&mut divergence, step, &mut Record::new(step, 0.0));
+        seen.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn finite_numbers_are_left_alone() {
+        assert_eq!(message(&Scene::new(), 1, 1), None);
+    }
+
+    #[test]
+    fn a_loss_that_is_not_finite_ends_the_run_in_any_step() {
+        let scene = Scene {
+            loss: f64::INFINITY,
+            ..Scene::new()
+        };
+        let message = message(&scene, 0, 7).unwrap();
+        assert!(message.starts_with("phase `discriminator` diverged at step 7: loss is inf;"));
+    }
+
+    #[test]
+    fn the_first_bad_parameter_is_named() {
+        let scene = Scene {
+            loss: f64::NAN,
+            ..Scene::new()
+        };
+        spoil(&scene, "discriminator.weight");
+        spoil(&scene, "generator.bias");
+        let message = message(&scene, 0, 7).unwrap();
+        assert!(message.contains("loss is NaN, first bad parameter `discriminator.weight`"));
+    }
+
+    #[test]
+    fn a_bad_parameter_ends_the_run_when_due_although_the_loss_is_finite() {
+        let scene = Scene::new();
+        spoil(&scene, "discriminator.bias");
+        assert_eq!(message(&scene, 10, 9), None);
+        let message = message(&scene, 10, 10).unwrap();
+        assert!(message.contains("loss is 0.5, first bad parameter `discriminator.bias`"));
+    }
+}

@@ -58,7 +58,7 @@ impl Observer for MetricsFile {
     }
 }
 
-/// The records of a file, in order. A torn last line is left out.
+/// The records of a file, in order. A last line that was torn is left out.
 ///
 /// # Errors
 /// Names the line that is not a record.
@@ -70,19 +70,23 @@ pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<Record>> {
 /// The records of a file, each with the length of its line in bytes.
 fn lines(path: &Path) -> Result<Vec<(Record, usize)>> {
     let text = fs::read(path).map_err(Error::io(path))?;
-    let whole = text
-        .split_inclusive(|byte| *byte == b'\n')
-        .filter(|line| line.ends_with(b"\n"));
-    whole
-        .enumerate()
-        .map(|(index, line)| {
-            let record = from_json(line).map_err(|problem| Error::Checkpoint {
-                file: path.to_owned(),
-                problem: format!("line {} is not a record: {problem}", index + 1),
-            })?;
-            Ok((record, line.len()))
-        })
-        .collect()
+    let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut records = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        match from_json(line) {
+            Ok(record) if line.ends_with(b"\n") => records.push((record, line.len())),
+            Err(problem) if index + 1 < lines.len() => {
+                let (file, line) = (path.to_owned(), index + 1);
+                return Err(Error::Metrics {
+                    file,
+                    line,
+                    problem,
+                });
+            }
+            _ => {} // torn by a kill or a power cut
+        }
+    }
+    Ok(records)
 }
 
 fn to_json(record: &Record) -> Value {
@@ -117,4 +121,113 @@ fn from_json(line: &[u8]) -> Result<Record, String> {
         }
     }
     Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observers::scene::Scene;
+
+    fn write(path: &Path, steps: impl IntoIterator<Item = u64>) {
+        let mut file = MetricsFile::open(path, u64::MAX).unwrap();
+        let scene = Scene::new();
+        for step in steps {
+            let mut record = Record::new(step, step as f64 / 3.0);
+            record.insert("generator/loss", (step as f64).sqrt());
+            scene.observe(&mut file, step, &mut record).unwrap();
+        }
+    }
+
+    fn steps(path: &Path) -> Vec<u64> {
+        read_metrics(path)
+            .unwrap()
+            .iter()
+            .map(|record| record.step)
+            .collect()
+    }
+
+    #[test]
+    fn a_line_begins_with_step_and_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        write(&path, [4]);
+        let line = "{\"step\":4,\"elapsed_s\":1.3333333333333333,\"generator/loss\":2.0}\n";
+        assert_eq!(fs::read_to_string(path).unwrap(), line);
+    }
+
+    #[test]
+    fn a_step_without_numbers_leaves_no_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let mut file = MetricsFile::open(&path, 0).unwrap();
+        Scene::new()
+            .observe(&mut file, 1, &mut Record::new(1, 0.0))
+            .unwrap();
+        assert_eq!(steps(&path), [0u64; 0]);
+    }
+
+    #[test]
+    fn opening_removes_the_lines_after_the_step() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        write(&path, 1..=9);
+        drop(MetricsFile::open(&path, 5).unwrap());
+        assert_eq!(steps(&path), [1, 2, 3, 4, 5]);
+        drop(MetricsFile::open(&path, 0).unwrap());
+        assert_eq!(steps(&path), [0u64; 0]);
+    }
+
+    #[test]
+    fn a_broken_line_in_the_middle_is_an_error_that_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        fs::write(
+            &path,
+            "{\"step\":1,\"elapsed_s\":1.0}\nhello\n{\"step\":3}\n",
+        )
+        .unwrap();
+        let message = read_metrics(&path).unwrap_err().to_string();
+        assert!(message.contains("metrics.jsonl, line 2: "), "{message}");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_come_back_as_nan() {
+        let mut record = Record::new(1, 0.0);
+        record.insert("loss", f64::INFINITY);
+        let line = to_json(&record).to_string();
+        assert_eq!(line, "{\"step\":1,\"elapsed_s\":0.0,\"loss\":null}");
+        assert!(
+            from_json(line.as_bytes())
+                .unwrap()
+                .get("loss")
+                .unwrap()
+                .is_nan()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_finite_number_comes_back_bit_by_bit(
+            value in prop::num::f64::NORMAL | prop::num::f64::SUBNORMAL | prop::num::f64::ZERO,
+        ) {
+            let mut record = Record::new(1, 0.5);
+            record.insert("loss", value);
+            let back = from_json(to_json(&record).to_string().as_bytes()).unwrap();
+            prop_assert_eq!(back.get("loss").unwrap().to_bits(), value.to_bits());
+        }
+
+        #[test]
+        fn any_prefix_of_the_file_can_be_continued(length in 0usize..400) {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("metrics.jsonl");
+            write(&path, 1..=5);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..length.min(bytes.len())]).unwrap();
+            let last = steps(&path).last().copied().unwrap_or(0);
+            write(&path, last + 1..=5);
+            prop_assert_eq!(fs::read(&path).unwrap(), bytes);
+        }
+    }
 }

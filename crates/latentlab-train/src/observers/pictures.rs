@@ -34,3 +34,41 @@ impl Observer for Pictures {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::Scene;
+
+    #[test]
+    fn pictures_are_written_when_due_and_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut pictures = Pictures {
+            every: 50,
+            draw: Box::new(|_| Ok(Some(Picture::new(2, 2, [0; 3])))),
+            directory: directory.path().join("samples"),
+            prefix: "step".to_owned(),
+        };
+        for step in [49, 50, 51, 100] {
+            Scene::new().answer(&mut pictures, step, &[]);
+        }
+        let entries = fs::read_dir(directory.path().join("samples")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["step-000050.png", "step-000100.png"]);
+    }
+
+    #[test]
+    fn a_model_that_cannot_be_drawn_leaves_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let samples = directory.path().join("samples");
+        let mut pictures = Pictures {
+            every: 1,
+            draw: Box::new(|_| Ok(None)),
+            directory: samples.clone(),
+            prefix: "step".to_owned(),
+        };
+        Scene::new().answer(&mut pictures, 1, &[]);
+        assert!(!samples.exists());
+    }
+}

@@ -86,3 +86,41 @@ fn losses(report: &StepReport) -> Result<String> {
         .map(|phase| Ok(format!("{} {:.4}", phase.name, read(&phase.total)?)));
     Ok(losses.collect::<Result<Vec<_>>>()?.join("  "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::{STEPS, Scene};
+
+    #[test]
+    fn a_line_tells_speed_time_left_and_losses() {
+        let scene = Scene::new();
+        let mut progress = Progress::new(STEPS, 64);
+        progress.start = Some((20, Duration::from_secs(10)));
+        let mut seen = None;
+        let mut spy = Spy {
+            progress,
+            seen: &mut seen,
+        };
+        scene
+            .observe(&mut spy, 60, &mut Record::new(60, 60.0))
+            .unwrap();
+        // 40 steps in 50 seconds; 40 steps are left.
+        assert_eq!(
+            seen.unwrap(),
+            "0.8 steps/s, 51 images/s, 50 seconds left  discriminator 0.5000"
+        );
+    }
+
+    struct Spy<'a> {
+        progress: Progress,
+        seen: &'a mut Option<String>,
+    }
+
+    impl Observer for Spy<'_> {
+        fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
+            *self.seen = Some(self.progress.line(view)?);
+            Ok(None)
+        }
+    }
+}

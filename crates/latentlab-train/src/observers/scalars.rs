@@ -30,3 +30,32 @@ impl Observer for Scalars {
         Ok(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::Scene;
+
+    #[test]
+    fn losses_terms_and_norms_are_recorded_when_due_and_at_the_end() {
+        let scene = Scene::new();
+        let mut scalars = Scalars { every: 30 };
+        for (step, due) in [
+            (29, false),
+            (30, true),
+            (60, true),
+            (99, false),
+            (100, true),
+        ] {
+            let mut record = Record::new(step, 0.0);
+            scene.observe(&mut scalars, step, &mut record).unwrap();
+            let found: Vec<(&str, f64)> = record.iter().collect();
+            let expected = [
+                ("discriminator/grad_norm", 2.0),
+                ("discriminator/loss", 0.5),
+                ("discriminator/real", 0.25),
+            ];
+            assert_eq!(found, if due { &expected[..] } else { &[] }, "step {step}");
+        }
+    }
+}

@@ -115,3 +115,116 @@ impl Observer for StopRules {
         self.count(record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::observers::scene::{Scene, record};
+
+    fn patience(goal: Goal, evaluations: u32) -> StopRules {
+        let metric = "elbo".to_owned();
+        let patience = Some(Patience {
+            metric,
+            goal,
+            evaluations,
+        });
+        StopRules::new(StopConfig {
+            patience,
+            ..StopConfig::default()
+        })
+    }
+
+    #[test]
+    fn nothing_stops_a_run_without_rules() {
+        let mut rules = StopRules::new(StopConfig::default());
+        assert_eq!(
+            Scene::new().answer(&mut rules, 90, &[("elbo", f64::NAN)]),
+            None
+        );
+    }
+
+    #[test]
+    fn the_run_ends_when_its_time_is_up() {
+        let mut rules = StopRules::new(StopConfig {
+            wall_time: Some(50.0),
+            ..StopConfig::default()
+        });
+        let scene = Scene::new();
+        assert_eq!(scene.answer(&mut rules, 49, &[]), None);
+        assert_eq!(
+            scene.answer(&mut rules, 50, &[]),
+            Some(StopReason::WallTime)
+        );
+    }
+
+    #[test]
+    fn patience_ends_after_as_many_evaluations_without_improvement() {
+        let values = [3.0, 5.0, 4.0, 5.0, 6.0, 6.0, 1.0, 2.0, 3.0];
+        let scene = Scene::new();
+        for (goal, end) in [(Goal::Max, 7), (Goal::Min, 3)] {
+            let mut rules = patience(goal, 3);
+            let stop = values.iter().position(|value| {
+                // Steps without an evaluation do not count.
+                assert_eq!(scene.answer(&mut rules, 1, &[("loss", 0.0)]), None);
+                scene.answer(&mut rules, 2, &[("elbo", *value)]) == Some(StopReason::Patience)
+            });
+            assert_eq!(stop, Some(end), "{goal:?}");
+        }
+    }
+
+    #[test]
+    fn a_metric_that_is_not_a_number_never_improves() {
+        let mut rules = patience(Goal::Min, 2);
+        let scene = Scene::new();
+        assert_eq!(scene.answer(&mut rules, 1, &[("elbo", f64::NAN)]), None);
+        let stop = scene.answer(&mut rules, 2, &[("elbo", f64::NAN)]);
+        assert_eq!(stop, Some(StopReason::Patience));
+    }
+
+    #[test]
+    fn equilibrium_needs_both_probabilities_near_a_half_several_times_in_a_row() {
+        let equilibrium = Some(Equilibrium {
+            epsilon: 0.05,
+            evaluations: 2,
+        });
+        let mut rules = StopRules::new(StopConfig {
+            equilibrium,
+            ..StopConfig::default()
+        });
+        let scene = Scene::new();
+        let mut answer = |real: f64, fake: f64| {
+            scene.answer(
+                &mut rules,
+                1,
+                &[(REAL_PROBABILITY, real), (FAKE_PROBABILITY, fake)],
+            )
+        };
+        assert_eq!(answer(0.5, 0.5), None);
+        assert_eq!(answer(0.5, 0.4), None);
+        assert_eq!(answer(0.54, 0.46), None);
+        assert_eq!(answer(0.5, 0.5), Some(StopReason::Equilibrium));
+    }
+
+    proptest! {
+        #[test]
+        fn replaying_records_leads_to_the_same_answers(
+            values in prop::collection::vec(0.0f64..1.0, 1..30),
+            cut in 0usize..30,
+        ) {
+            let scene = Scene::new();
+            let mut live = patience(Goal::Max, 4);
+            let mut resumed = patience(Goal::Max, 4);
+            for (step, value) in (1..).zip(&values) {
+                let values = [("elbo", *value)];
+                let answer = scene.answer(&mut live, step, &values);
+                if step as usize <= cut {
+                    resumed.replay(&record(step, &values));
+                } else {
+                    prop_assert_eq!(answer, scene.answer(&mut resumed, step, &values));
+                }
+            }
+        }
+    }
+}
