@@ -70,7 +70,7 @@ proptest! {
 
     #[test]
     fn the_pixel_likelihoods_are_finite(
-        values in logits(), level in 0u8..=255, v in -10f32..10.0
+        values in logits(), level in 0u8..=255, v in -70f32..70.0
     ) {
         let x = var(&values, (2, 4)).unwrap();
         let target = Tensor::full(f32::from(level) / 255.0, (2, 4), &Device::Cpu).unwrap();

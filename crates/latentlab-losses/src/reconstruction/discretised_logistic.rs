@@ -21,7 +21,7 @@ const STEP: f64 = 1.0 / 255.0;
 /// derivative by `target` is that of the formula within a level.
 ///
 /// With `a` and `b` the two arguments, `σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a))`, and each factor has
-/// a logarithm that stays accurate far from the mean. Finite for `ln s` in `[−80, 80]`, in `f32`.
+/// a logarithm that stays accurate far from the mean. Finite for `ln s` in `[−70, 70]` and means up to 10⁴, in `f32`.
 ///
 /// # Errors
 /// If the shapes do not fit.
