@@ -16,10 +16,12 @@ use crate::{Error, Result, Trainer, View};
 /// The version of the layout of a checkpoint.
 const SCHEMA: u32 = 1;
 
-pub(crate) const PARAMS: &str = "params.safetensors";
-pub(crate) const EMA: &str = "ema.safetensors";
-pub(crate) const OPTIMIZER: &str = "optimizer.safetensors";
-pub(crate) const STATE: &str = "state.json";
+const PARAMS: &str = "params.safetensors";
+const EMA: &str = "ema.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+const STATE: &str = "state.json";
+/// The files that a checkpoint can have.
+const FILES: [&str; 4] = [PARAMS, EMA, OPTIMIZER, STATE];
 
 /// Everything that the steps after `step` depend on.
 #[derive(Clone, Debug)]
@@ -90,7 +92,7 @@ impl Snapshot {
     }
 
     /// The files of the checkpoint, by name; the same state gives the same bytes.
-    pub(crate) fn to_files(&self) -> Result<BTreeMap<&'static str, Vec<u8>>> {
+    fn to_files(&self) -> Result<BTreeMap<&'static str, Vec<u8>>> {
         let state = State {
             schema: SCHEMA,
             step: self.step,
@@ -111,7 +113,7 @@ impl Snapshot {
     }
 
     /// The snapshot of the files of a checkpoint; `directory` is where errors say they are.
-    pub(crate) fn from_files(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
+    fn from_files(directory: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Self> {
         let error = |name: &str, problem: String| {
             let file = directory.join(name);
             Error::Checkpoint { file, problem }

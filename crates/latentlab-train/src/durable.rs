@@ -8,6 +8,9 @@ use std::{
 
 use crate::{Error, Result};
 
+/// How the names of files end that are about to replace another.
+pub(crate) const TEMPORARY: &str = ".tmp";
+
 /// Writes a file and waits until it is on the disk.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = File::create(path).map_err(Error::io(path))?;
@@ -18,7 +21,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Replaces a file in one move: readers see the old bytes or the new ones.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
+    temporary.push(TEMPORARY);
     write(temporary.as_ref(), bytes)?;
     rename(temporary.as_ref(), path)
 }

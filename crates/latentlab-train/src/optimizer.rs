@@ -151,3 +151,149 @@ pub(crate) fn mismatches(
     });
     problems.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use latentlab_tensor::{Init, ParamStore};
+
+    use super::*;
+
+    fn optimizer(text: &str) -> (ParamStore, Optimizer) {
+        let store = ParamStore::new(0, DType::F64, &Device::Cpu);
+        store.root().parameter("x", 3, Init::ZEROS).unwrap();
+        let start = Tensor::new(&[1.0, -2.0, 0.5], &Device::Cpu).unwrap();
+        store.get("x").unwrap().set(&start).unwrap();
+        let config = OptimizerConfig::from_table("optimizer", &text.parse().unwrap()).unwrap();
+        let optimizer = Optimizer::new(&store.parameters(""), config).unwrap();
+        (store, optimizer)
+    }
+
+    /// Step `k` (from 0) down the loss `Σ (k + 1) c x² + sin x` with `c = (1, 0.1, 10)`.
+    fn descend(store: &ParamStore, optimizer: &mut Optimizer, steps: std::ops::Range<usize>) {
+        for k in steps {
+            let x = store.get("x").unwrap().value();
+            let c = Tensor::new(&[1.0, 0.1, 10.0], &Device::Cpu).unwrap();
+            let bowl = ((x.sqr().unwrap() * c).unwrap() * (k + 1) as f64).unwrap();
+            let loss = (bowl + x.sin().unwrap()).unwrap().sum_all().unwrap();
+            let mut gradients = Gradients::new();
+            let backward = loss.backward().unwrap();
+            gradients::add(&mut gradients, &backward, &store.parameters("")).unwrap();
+            optimizer.step(gradients, 1.0).unwrap();
+        }
+    }
+
+    fn values(store: &ParamStore) -> Vec<f64> {
+        store.tensors()["x"].to_vec1().unwrap()
+    }
+
+    const RULES: [&str; 8] = [
+        "name = 'adam'\nlr = 0.1",
+        "name = 'adam'\nlr = 0.1\nbeta1 = 0.5\nbeta2 = 0.9\neps = 1e-3\nweight_decay = 0.2",
+        "name = 'adamw'\nlr = 0.1",
+        "name = 'adamw'\nlr = 0.1\nbeta1 = 0.5\nbeta2 = 0.9\neps = 1e-3\nweight_decay = 0.2",
+        "name = 'rmsprop'\nlr = 0.1",
+        "name = 'rmsprop'\nlr = 0.1\nalpha = 0.9\neps = 1e-3\nmomentum = 0.5\nweight_decay = 0.2",
+        "name = 'sgd'\nlr = 0.01",
+        "name = 'sgd'\nlr = 0.01\nmomentum = 0.9\nweight_decay = 0.2",
+    ];
+
+    // torch.set_default_dtype(torch.float64)
+    // def run(rule, **config):
+    //     x = torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5]))
+    //     optimizer = rule([x], **config)
+    //     for k in range(3):
+    //         optimizer.zero_grad()
+    //         ((k + 1) * x * x * torch.tensor([1.0, 0.1, 10.0]) + x.sin()).sum().backward()
+    //         optimizer.step()
+    //     return x
+    // with the rules above, in their order, for example
+    // run(torch.optim.Adam, lr=0.1, betas=(0.5, 0.9), eps=1e-3, weight_decay=0.2)
+    #[test]
+    fn three_steps_of_every_rule_lead_where_they_lead_in_pytorch() {
+        let reference = [
+            [0.7034235160089716, -1.7004019527812804, 0.20178044251663918],
+            [0.6885179597123059, -1.6934774891463413, 0.190385171082053],
+            [0.7007061492807564, -1.6946796924005705, 0.20056113161123057],
+            [0.6357354731492671, -1.5810072970143312, 0.16764023896369018],
+            [0.0583212981447076, -0.8143889490456635, -0.3567380060778118],
+            [
+                -0.10513528745917171,
+                -0.9735361142390575,
+                -0.16225839574139364,
+            ],
+            [0.8682198418389727, -1.96392854706303, 0.08044918354003927],
+            [
+                0.7753297843579035,
+                -1.9171946484624194,
+                -0.19847411714350938,
+            ],
+        ];
+        for (rule, reference) in RULES.iter().zip(reference) {
+            let (store, mut optimizer) = optimizer(rule);
+            descend(&store, &mut optimizer, 0..3);
+            for (have, want) in values(&store).iter().zip(reference) {
+                assert!((have - want).abs() < 1e-12, "{rule}: {have} is not {want}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_restored_optimizer_goes_on_bit_by_bit() {
+        for rule in RULES {
+            let (store, mut straight) = optimizer(rule);
+            descend(&store, &mut straight, 0..5);
+            let expected = values(&store);
+
+            let (store, mut before) = optimizer(rule);
+            descend(&store, &mut before, 0..2);
+            let (_, mut after) = optimizer(rule);
+            after.restore(&before.state().unwrap()).unwrap();
+            after.entries[0].parameter = store.get("x").unwrap();
+            descend(&store, &mut after, 2..5);
+            assert_eq!(values(&store), expected, "{rule}");
+        }
+    }
+
+    #[test]
+    fn the_state_has_pytorchs_names() {
+        let names = |rule| -> Vec<String> {
+            let (_, optimizer) = optimizer(rule);
+            optimizer.state().unwrap().into_keys().collect()
+        };
+        assert_eq!(names(RULES[0]), ["exp_avg/x", "exp_avg_sq/x", "step/x"]);
+        assert_eq!(
+            names(RULES[5]),
+            ["momentum_buffer/x", "square_avg/x", "step/x"]
+        );
+        assert_eq!(names(RULES[6]), ["step/x"]);
+    }
+
+    #[test]
+    fn the_state_of_another_rule_is_refused_with_a_list() {
+        let (_, adam) = optimizer(RULES[0]);
+        let (_, mut sgd) = optimizer(RULES[7]);
+        assert_eq!(
+            sgd.restore(&adam.state().unwrap()).unwrap_err().to_string(),
+            "3 tensor(s) do not fit:\n  `exp_avg/x`: not part of the optimizer's state\n  \
+             `exp_avg_sq/x`: not part of the optimizer's state\n  `momentum_buffer/x`: missing"
+        );
+    }
+
+    #[test]
+    fn parameters_without_a_gradient_stay_where_they_are() {
+        let (store, mut optimizer) = optimizer(RULES[3]);
+        let before = values(&store);
+        optimizer.step(Gradients::new(), 1.0).unwrap();
+        assert_eq!(values(&store), before);
+    }
+
+    #[test]
+    fn the_norm_is_reported_and_the_values_are_clamped_where_asked_for() {
+        let (store, mut optimizer) = optimizer("clip_norm = 1.0\nclip_value = 0.75");
+        let gradient = Tensor::new(&[3.0, 0.0, 4.0], &Device::Cpu).unwrap();
+        let gradients = Gradients::from([("x".to_owned(), gradient)]);
+        let norm = optimizer.step(gradients, 1.0).unwrap().unwrap();
+        assert_eq!(norm.to_scalar::<f64>().unwrap(), 5.0);
+        assert_eq!(values(&store)[..2], [0.75, -0.75]);
+    }
+}

@@ -68,3 +68,47 @@ pub(crate) fn range(layout: &Layout) -> candle_core::Result<Range<usize>> {
 pub(crate) fn real<T: Float>(value: f64) -> T {
     T::from(value).expect("an f64 rounds to any float")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn powers(count: usize, threads: usize) -> (Vec<f64>, Vec<f64>) {
+        let mut values = vec![1.0; count];
+        let source: Vec<f64> = (0..count).map(|index| index as f64).collect();
+        let mut slots = [vec![0.5; count]];
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
+        pool.install(|| {
+            chunks(&mut values, &source, &mut slots, |chunk| {
+                let [slot, none] = chunk.slots;
+                assert!(none.is_empty());
+                for ((value, source), slot) in chunk.values.iter_mut().zip(chunk.source).zip(slot) {
+                    *value += source.sqrt();
+                    *slot *= source;
+                }
+            });
+        });
+        let [slot] = slots;
+        (values, slot)
+    }
+
+    #[test]
+    fn every_element_is_visited_once_with_its_own_source_and_slot() {
+        for count in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
+            let (values, slot) = powers(count, 2);
+            for index in 0..count {
+                assert_eq!(values[index], 1.0 + (index as f64).sqrt());
+                assert_eq!(slot[index], 0.5 * index as f64);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_do_not_depend_on_the_number_of_threads() {
+        let count = 5 * CHUNK + 3;
+        assert_eq!(powers(count, 1), powers(count, 2));
+    }
+}

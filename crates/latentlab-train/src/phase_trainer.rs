@@ -286,3 +286,223 @@ fn sum(a: Loss, b: Loss) -> Result<Loss> {
         terms: terms.collect::<Result<_>>()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Module};
+    use latentlab_core::BatchSource;
+    use latentlab_tensor::layers::{Linear, linear};
+
+    use super::*;
+    use crate::toy::{Points, Toy};
+
+    /// A model with one layer and the given phases on it.
+    struct Single {
+        layer: Linear,
+        phases: fn(&Single) -> Vec<Phase<'_>>,
+    }
+
+    impl GenerativeModel for Single {
+        fn phases(&self) -> Vec<Phase<'_>> {
+            (self.phases)(self)
+        }
+    }
+
+    fn config(text: &str) -> TrainConfig {
+        toml::from_str(text).unwrap()
+    }
+
+    fn single(phases: fn(&Single) -> Vec<Phase<'_>>) -> (Single, ParamStore) {
+        let store = ParamStore::new(1, DType::F64, &Device::Cpu);
+        let layer = linear(2, 1, &store.root().at("layer")).unwrap();
+        (Single { layer, phases }, store)
+    }
+
+    fn refusal(phases: fn(&Single) -> Vec<Phase<'_>>, text: &str) -> String {
+        let (model, store) = single(phases);
+        let error = PhaseTrainer::new(&model, &store, &config(text), 10, 1).unwrap_err();
+        error.to_string()
+    }
+
+    fn square<'a>(model: &'a Single, name: &'static str) -> Phase<'a> {
+        Phase::new(name, |batch, _| {
+            let output = model.layer.forward(&batch.images)?;
+            Ok(Loss::new(output.sqr()?.mean_all()?).term("mean", &output.mean_all()?))
+        })
+    }
+
+    fn plain(model: &Single) -> Vec<Phase<'_>> {
+        vec![square(model, "layer")]
+    }
+
+    fn batch() -> Batch {
+        let images = Rng::stream(1, "test", 0)
+            .normal((7, 2), DType::F64, &Device::Cpu)
+            .unwrap();
+        Batch {
+            images,
+            labels: None,
+        }
+    }
+
+    #[test]
+    fn a_phase_moves_its_own_group_only() {
+        let (model, store) = Toy::new();
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
+        let bytes = |group: &str| -> Vec<Vec<f32>> {
+            let values = store.group(group).into_iter();
+            values
+                .map(|(_, p)| p.var().flatten_all().unwrap().to_vec1().unwrap())
+                .collect()
+        };
+        let phases = model.phases();
+        for (phase, moves, stays) in [
+            (0, "discriminator", "generator"),
+            (2, "generator", "discriminator"),
+        ] {
+            let (moving, staying) = (bytes(moves), bytes(stays));
+            let batch = Points.batch(0).unwrap();
+            trainer.run(&phases[phase], &batch, 1).unwrap();
+            assert_ne!(bytes(moves), moving);
+            assert_eq!(bytes(stays), staying);
+        }
+    }
+
+    #[test]
+    fn phases_run_in_order_when_they_are_due() {
+        let (model, store) = Toy::new();
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
+        for step in 1..=6 {
+            let report = trainer.step(&model, &Points.batch(step).unwrap()).unwrap();
+            let names: Vec<&str> = report.phases.iter().map(|phase| phase.name).collect();
+            assert_eq!((report.step, trainer.steps()), (step, step));
+            match step % 3 {
+                0 => assert_eq!(names, ["discriminator", "slope", "generator"]),
+                _ => assert_eq!(names, ["discriminator", "generator"]),
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_give_the_gradient_and_the_loss_of_the_whole() {
+        let mut results = Vec::new();
+        for parts in [1, 2, 3, 7] {
+            let (model, store) = single(plain);
+            let parameters = store.parameters("");
+            let phase = &model.phases()[0];
+            let mut step = Step {
+                number: 1,
+                rng: Rng::stream(1, "test", 1),
+            };
+            let (loss, gradients) =
+                descend(phase, &batch(), parts, &mut step, &parameters).unwrap();
+            let gradient: Vec<f64> = gradients["layer.weight"]
+                .flatten_all()
+                .unwrap()
+                .to_vec1()
+                .unwrap();
+            let scalars = [&loss.total, &loss.terms[0].1].map(|t| t.to_scalar::<f64>().unwrap());
+            results.push([gradient, scalars.to_vec()].concat());
+        }
+        for other in &results[1..] {
+            for (a, b) in results[0].iter().zip(other) {
+                assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_schedule_sets_the_pace_of_each_step() {
+        let (model, store) = single(plain);
+        let text = "optimizer = { name = 'sgd', schedule = { name = 'linear' } }";
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(text), 2, 1).unwrap();
+        let mut moves = Vec::new();
+        for _ in 0..3 {
+            let before = store.tensors()["layer.bias"].copy().unwrap();
+            trainer.step(&model, &batch()).unwrap();
+            let after = &store.tensors()["layer.bias"];
+            let moved = (after - before).unwrap().abs().unwrap().sum_all().unwrap();
+            moves.push(moved.to_scalar::<f64>().unwrap());
+        }
+        // Factors 1, ½ and, after the last step, 0; the gradient hardly changes in between.
+        assert!((moves[1] / moves[0] - 0.5).abs() < 0.05, "{moves:?}");
+        assert_eq!(moves[2], 0.0);
+    }
+
+    #[test]
+    fn a_parameter_that_no_phase_reaches_is_named_once_all_have_run() {
+        let (model, store) = single(|model| {
+            let cut = Phase::new("fit", |batch, _| {
+                let output = model.layer.forward(&batch.images)?.detach();
+                let bias = model.layer.bias().expect("there is one").value();
+                Ok(Loss::new(output.broadcast_add(&bias)?.sqr()?.mean_all()?))
+            });
+            vec![
+                cut.moving("layer"),
+                square(model, "rest").moving("layer").every(5),
+            ]
+        });
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
+        for _ in 1..=5 {
+            trainer.step(&model, &batch()).unwrap(); // the second phase may reach it, and does
+        }
+
+        let (model, store) = single(|model| {
+            vec![
+                Phase::new("fit", |_, _| {
+                    let bias = model.layer.bias().expect("there is one").value();
+                    Ok(Loss::new(bias.sqr()?.sum_all()?))
+                })
+                .moving("layer"),
+            ]
+        });
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
+        assert_eq!(
+            trainer.step(&model, &batch()).unwrap_err().to_string(),
+            "parameter `layer.weight` got no gradient from phase `fit`: it would keep its initial \
+             value for ever"
+        );
+    }
+
+    #[test]
+    fn phases_that_cannot_be_trained_are_refused() {
+        assert_eq!(
+            refusal(
+                |model| vec![square(model, "layer"), square(model, "layer")],
+                ""
+            ),
+            "phase `layer` appears twice in the model's list"
+        );
+        assert_eq!(
+            refusal(|model| vec![square(model, "decoder")], ""),
+            "phase `decoder` moves `decoder`, where no parameter is"
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_work_is_refused() {
+        assert_eq!(
+            refusal(plain, "optimizers.lyaer.lr = 1.0"),
+            "no group of parameters named `lyaer`, did you mean `layer`?; known: layer"
+        );
+        assert_eq!(
+            refusal(plain, "accumulate = 0"),
+            "`accumulate`: must be at least 1"
+        );
+    }
+
+    #[test]
+    fn a_state_that_does_not_fit_is_refused_and_changes_nothing() {
+        let (model, store) = single(plain);
+        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
+        trainer.step(&model, &batch()).unwrap();
+        let mut state = trainer.state().unwrap();
+        state.remove("layer/exp_avg/layer.bias").unwrap();
+        let message = trainer.restore(9, &state).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "1 tensor(s) do not fit:\n  `layer/exp_avg/layer.bias`: missing"
+        );
+        assert_eq!(trainer.steps(), 1);
+    }
+}

@@ -68,3 +68,25 @@ impl Picture {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_png_decodes_to_the_same_pixels() {
+        let mut picture = Picture::new(3, 2, [9, 8, 7]);
+        picture.fill(1, 1, 9, 9, [1, 2, 3]);
+        let bytes = picture.to_png();
+        assert_eq!(bytes, picture.to_png());
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width, info.height), (3, 2));
+        assert_eq!(pixels, picture.pixels.as_flattened());
+        assert_eq!(picture.pixel(2, 1), Some([1, 2, 3]));
+        assert_eq!(picture.pixel(3, 1), None);
+    }
+}

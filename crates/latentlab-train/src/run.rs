@@ -73,6 +73,12 @@ impl fmt::Display for StopReason {
     }
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at step {}", self.reason, self.step)
+    }
+}
+
 /// Trains until the last step, an interruption, or an observer's stop.
 ///
 /// After each step every observer sees it once, in order; one that stops the run lets those after
@@ -127,5 +133,146 @@ pub fn run(run: Run<'_>) -> Result<Outcome> {
                 reason,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
+    use super::*;
+    use crate::{
+        Error, PhaseTrainer, TrainConfig,
+        toy::{Points, Toy},
+    };
+
+    type Seen = Rc<RefCell<Vec<(u64, bool)>>>;
+
+    /// Notes which steps it sees and which of them are the last; does as told at one step.
+    struct Witness {
+        seen: Seen,
+        at: u64,
+        answer: fn() -> Result<Option<StopReason>>,
+    }
+
+    impl Observer for Witness {
+        fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
+            assert!(
+                view.store
+                    .group("")
+                    .iter()
+                    .all(|(_, parameter)| !parameter.moves())
+            );
+            self.seen.borrow_mut().push((view.step, view.ending));
+            match view.step == self.at {
+                true => (self.answer)(),
+                false => Ok(None),
+            }
+        }
+    }
+
+    fn witness(at: u64, answer: fn() -> Result<Option<StopReason>>) -> (Seen, Box<dyn Observer>) {
+        let seen = Seen::default();
+        let witness = Witness {
+            seen: seen.clone(),
+            at,
+            answer,
+        };
+        (seen, Box::new(witness))
+    }
+
+    fn train(
+        steps: u64,
+        interrupted: bool,
+        observers: &mut [Box<dyn Observer>],
+    ) -> Result<Outcome> {
+        let (model, store) = Toy::new();
+        let config = TrainConfig::default();
+        run(Run {
+            model: &model,
+            shown: &model,
+            store: &store,
+            averaged: None,
+            trainer: &mut PhaseTrainer::new(&model, &store, &config, steps, 1)?,
+            data: &mut Points,
+            observers,
+            steps,
+            interrupted: &AtomicBool::new(interrupted),
+            clock: &|| Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn a_run_ends_after_its_last_step() {
+        let (seen, observer) = witness(0, || Ok(None));
+        let outcome = train(3, false, &mut [observer]).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                step: 3,
+                reason: StopReason::Steps
+            }
+        );
+        assert_eq!(*seen.borrow(), [(1, false), (2, false), (3, true)]);
+    }
+
+    #[test]
+    fn an_observers_stop_is_the_last_step_of_those_after_it() {
+        let (before, first) = witness(2, || Ok(Some(StopReason::Patience)));
+        let (after, second) = witness(0, || Ok(None));
+        let outcome = train(9, false, &mut [first, second]).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                step: 2,
+                reason: StopReason::Patience
+            }
+        );
+        assert_eq!(*before.borrow(), [(1, false), (2, false)]);
+        assert_eq!(*after.borrow(), [(1, false), (2, true)]);
+    }
+
+    #[test]
+    fn an_interruption_lets_the_step_finish_and_everyone_see_it() {
+        let (seen, observer) = witness(0, || Ok(None));
+        let outcome = train(9, true, &mut [observer]).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                step: 1,
+                reason: StopReason::Interrupted
+            }
+        );
+        assert_eq!(*seen.borrow(), [(1, true)]);
+    }
+
+    #[test]
+    fn an_observers_error_ends_the_run_at_once() {
+        let fail = || {
+            Err(Error::io("metrics.jsonl")(
+                std::io::ErrorKind::StorageFull.into(),
+            ))
+        };
+        let (_, first) = witness(2, fail);
+        let (after, second) = witness(0, || Ok(None));
+        let message = train(9, false, &mut [first, second])
+            .unwrap_err()
+            .to_string();
+        assert!(message.starts_with("metrics.jsonl: "), "{message}");
+        assert_eq!(*after.borrow(), [(1, false)]);
+    }
+
+    #[test]
+    fn a_run_that_is_over_takes_no_step() {
+        let (seen, observer) = witness(0, || Ok(None));
+        let outcome = train(0, false, &mut [observer]).unwrap();
+        assert_eq!(
+            outcome,
+            Outcome {
+                step: 0,
+                reason: StopReason::Steps
+            }
+        );
+        assert!(seen.borrow().is_empty());
     }
 }

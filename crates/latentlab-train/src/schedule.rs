@@ -102,3 +102,114 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    // optimizer = torch.optim.SGD([x], lr=1.0)
+    // schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10, eta_min=0.1)
+    // and ten times: print(optimizer.param_groups[0]['lr']); optimizer.step(); schedule.step()
+    #[test]
+    fn cosine_is_that_of_pytorch() {
+        let reference = [
+            1.0,
+            0.9779754323328191,
+            0.9140576474687263,
+            0.8145033635316129,
+            0.6890576474687263,
+            0.55,
+            0.41094235253127376,
+            0.2854966364683872,
+            0.18594235253127372,
+            0.12202456766718092,
+        ];
+        let schedule = Schedule::Cosine {
+            warmup: 0,
+            last: 0.1,
+            steps: None,
+        };
+        for (step, want) in (1..).zip(reference) {
+            let have = schedule.factor(step, 10);
+            assert!(
+                (have - want).abs() < 1e-12,
+                "step {step}: {have} is not {want}"
+            );
+        }
+    }
+
+    #[test]
+    fn warm_up_rises_to_one_in_equal_steps() {
+        let schedule = Schedule::Constant { warmup: 4 };
+        let factors: Vec<f64> = (1..=6).map(|step| schedule.factor(step, 100)).collect();
+        assert_eq!(factors, [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn linear_falls_to_its_final_value_and_stays_there() {
+        let schedule = Schedule::Linear {
+            warmup: 0,
+            last: 0.5,
+            steps: Some(4),
+        };
+        let factors: Vec<f64> = (1..=7).map(|step| schedule.factor(step, 100)).collect();
+        assert_eq!(factors, [1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn step_multiplies_at_every_interval() {
+        let schedule = Schedule::Step {
+            warmup: 0,
+            every: 2,
+            factor: 0.5,
+        };
+        let factors: Vec<f64> = (1..=6).map(|step| schedule.factor(step, 100)).collect();
+        assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
+    }
+
+    fn any_schedule() -> impl Strategy<Value = Schedule> {
+        let steps = prop::option::of(1u64..200);
+        (0u64..50, 0.0f64..=1.0, steps, 1u64..50, 0usize..4).prop_map(
+            |(warmup, last, steps, every, which)| match which {
+                0 => Schedule::Constant { warmup },
+                1 => Schedule::Linear {
+                    warmup,
+                    last,
+                    steps,
+                },
+                2 => Schedule::Cosine {
+                    warmup,
+                    last,
+                    steps,
+                },
+                _ => Schedule::Step {
+                    warmup,
+                    every,
+                    factor: last,
+                },
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_factor_rises_during_the_warm_up_and_never_after(
+            schedule in any_schedule(),
+            total in 1u64..200,
+        ) {
+            let factors: Vec<f64> = (1..=250).map(|step| schedule.factor(step, total)).collect();
+            prop_assert!(factors.iter().all(|factor| (0.0..=1.0).contains(factor)));
+            let top = factors.iter().position(|factor| *factor == 1.0).unwrap_or(0);
+            prop_assert!(factors[..top].is_sorted());
+            prop_assert!(factors[top..].is_sorted_by(|a, b| *a >= *b - 1e-12));
+        }
+
+        #[test]
+        fn every_schedule_survives_a_file(schedule in any_schedule()) {
+            let text = toml::to_string(&schedule).unwrap();
+            prop_assert_eq!(toml::from_str::<Schedule>(&text).unwrap(), schedule);
+        }
+    }
+}

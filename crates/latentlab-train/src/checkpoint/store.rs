@@ -18,7 +18,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::Snapshot;
+use super::{FILES, Snapshot};
 use crate::{Error, Result, durable};
 
 const LATEST: &str = "LATEST";
@@ -43,6 +43,8 @@ impl CheckpointStore {
             let path = store.directory.join(&name);
             if name.starts_with(UNFINISHED) {
                 fs::remove_dir_all(&path).map_err(Error::io(&path))?;
+            } else if name.ends_with(durable::TEMPORARY) {
+                fs::remove_file(&path).map_err(Error::io(&path))?;
             }
         }
         Ok(store)
@@ -98,13 +100,16 @@ impl CheckpointStore {
     /// Names the file that is missing, altered, or no such file.
     pub fn load(&self, step: u64) -> Result<Snapshot> {
         let directory = self.directory.join(name_of(step));
-        let manifest = read(&directory.join(MANIFEST))?;
+        let manifest_file = directory.join(MANIFEST);
+        let manifest = read(&manifest_file)?;
         let mut files = BTreeMap::new();
         for line in String::from_utf8_lossy(&manifest).lines() {
-            let path = directory.join(MANIFEST);
-            let (hash, name) = line.split_once("  ").ok_or_else(|| Error::Checkpoint {
-                file: path,
-                problem: format!("`{line}` is not a hash and a file name"),
+            let entry = line
+                .split_once("  ")
+                .filter(|(_, name)| FILES.contains(name));
+            let (hash, name) = entry.ok_or_else(|| Error::Checkpoint {
+                file: manifest_file.clone(),
+                problem: format!("`{line}` is not the hash and name of a file of a checkpoint"),
             })?;
             let path = directory.join(name);
             let bytes = read(&path)?;
@@ -196,5 +201,212 @@ fn remove(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(directory)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn snapshot(step: u64) -> Snapshot {
+        let tensors = |value: f32| {
+            let tensor = Tensor::new(&[value, step as f32], &Device::Cpu).unwrap();
+            BTreeMap::from([("layer.weight".to_owned(), tensor)])
+        };
+        Snapshot {
+            step,
+            seed: 3,
+            extra: json!({"epoch": 2}),
+            params: tensors(1.0),
+            ema: Some(tensors(2.0)),
+            optimizer: tensors(3.0),
+        }
+    }
+
+    fn bytes(snapshot: &Snapshot) -> BTreeMap<&'static str, Vec<u8>> {
+        snapshot.to_files().unwrap()
+    }
+
+    fn store() -> (tempfile::TempDir, CheckpointStore) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = CheckpointStore::open(directory.path().join("checkpoints")).unwrap();
+        (directory, store)
+    }
+
+    #[test]
+    fn what_was_saved_is_what_is_loaded() {
+        let (_directory, store) = store();
+        assert!(store.latest().unwrap().is_none());
+        store.save(&snapshot(500)).unwrap();
+        store
+            .save(&Snapshot {
+                ema: None,
+                ..snapshot(1000)
+            })
+            .unwrap();
+        let latest = store.latest().unwrap().unwrap();
+        assert_eq!(
+            (latest.step, latest.seed, latest.extra),
+            (1000, 3, json!({"epoch": 2}))
+        );
+        assert!(latest.ema.is_none());
+        assert_eq!(bytes(&store.load(500).unwrap()), bytes(&snapshot(500)));
+    }
+
+    #[test]
+    fn a_checkpoint_has_the_files_that_the_run_directory_promises() {
+        let (_directory, store) = store();
+        store.save(&snapshot(500)).unwrap();
+        let entries = fs::read_dir(store.directory.join("step-000500")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        let tensors = [
+            "ema.safetensors",
+            "optimizer.safetensors",
+            "params.safetensors",
+        ];
+        assert_eq!(
+            names,
+            [&["MANIFEST.sha256"], &tensors[..], &["state.json"]].concat()
+        );
+        assert_eq!(
+            fs::read(store.directory.join("LATEST")).unwrap(),
+            b"step-000500"
+        );
+    }
+
+    /// Leaves the directory as a kill in the given stage of saving step 600 would.
+    fn kill_in_stage(stage: usize, store: &CheckpointStore) {
+        let unfinished = store.directory.join(format!("{UNFINISHED}step-000600"));
+        let elsewhere = tempfile::tempdir().unwrap();
+        let complete = CheckpointStore::open(elsewhere.path()).unwrap();
+        complete.save(&snapshot(600)).unwrap();
+        let complete = elsewhere.path().join("step-000600");
+        fs::create_dir(&unfinished).unwrap();
+        let whole_files = stage.min(5);
+        let names = FILES.iter().chain([&MANIFEST]);
+        for name in names.take(whole_files) {
+            fs::copy(complete.join(name), unfinished.join(name)).unwrap();
+        }
+        if stage < 5 {
+            fs::write(unfinished.join("half"), b"a torn file").unwrap();
+        }
+        if stage >= 6 {
+            fs::rename(&unfinished, store.directory.join("step-000600")).unwrap();
+        }
+        if stage >= 7 {
+            fs::write(store.directory.join("LATEST.tmp"), b"step-0").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_kill_in_any_stage_of_a_save_leaves_the_checkpoint_before() {
+        for stage in 0..=7 {
+            let (_directory, store) = store();
+            store.save(&snapshot(500)).unwrap();
+            kill_in_stage(stage, &store);
+            let store = CheckpointStore::open(&store.directory).unwrap();
+            assert_eq!(store.latest().unwrap().unwrap().step, 500, "stage {stage}");
+            let leftover = |name: &String| name.starts_with(UNFINISHED) || name.ends_with(".tmp");
+            assert!(
+                !store.names().unwrap().iter().any(leftover),
+                "stage {stage}"
+            );
+            store.save(&snapshot(600)).unwrap();
+            let latest = store.latest().unwrap().unwrap();
+            assert_eq!(bytes(&latest), bytes(&snapshot(600)), "stage {stage}");
+        }
+    }
+
+    #[test]
+    fn a_kill_before_the_first_latest_is_written_leaves_the_complete_checkpoint() {
+        let (_directory, store) = store();
+        store.save(&snapshot(500)).unwrap();
+        fs::remove_file(store.directory.join(LATEST)).unwrap();
+        assert_eq!(store.latest().unwrap().unwrap().step, 500);
+    }
+
+    #[test]
+    fn a_save_that_fails_names_the_file_and_leaves_the_checkpoint_before() {
+        let (_directory, store) = store();
+        store.save(&snapshot(500)).unwrap();
+        fs::create_dir(store.directory.join("LATEST.tmp")).unwrap(); // so that it cannot be a file
+        let message = store.save(&snapshot(600)).unwrap_err().to_string();
+        assert!(message.contains("LATEST.tmp: "), "{message}");
+        assert_eq!(store.latest().unwrap().unwrap().step, 500);
+    }
+
+    #[test]
+    fn pruning_keeps_the_newest_and_the_best() {
+        let (_directory, store) = store();
+        for step in 1..=6 {
+            store.save(&snapshot(step)).unwrap();
+        }
+        store.mark_best(2).unwrap();
+        store.prune(2).unwrap();
+        assert_eq!(store.steps().unwrap(), [2, 5, 6]);
+        assert_eq!(store.best().unwrap().unwrap().step, 2);
+        store.prune(0).unwrap();
+        assert_eq!(store.steps().unwrap(), [2, 6]);
+    }
+
+    #[test]
+    fn a_latest_that_names_nothing_is_an_error_that_names_it() {
+        let (_directory, store) = store();
+        fs::write(store.directory.join(LATEST), b"newest").unwrap();
+        let message = store.latest().unwrap_err().to_string();
+        assert!(
+            message.ends_with("LATEST: `newest` is not the name of a checkpoint"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn another_schema_version_is_refused() {
+        let mut files: BTreeMap<String, Vec<u8>> = bytes(&snapshot(1))
+            .into_iter()
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+            .collect();
+        let state = json!({"schema": 9, "step": 1, "seed": 3, "extra": null}).to_string();
+        files.insert("state.json".to_owned(), state.into_bytes());
+        let error = Snapshot::from_files(Path::new("here"), &files)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with("state.json: has schema version 9, this build reads 1"),
+            "{error}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_flipped_bit_in_any_file_is_an_error_that_names_a_file(
+            file in 0usize..5,
+            at in 0usize..10_000,
+            bit in 0u32..8,
+        ) {
+            let (_directory, store) = store();
+            store.save(&snapshot(500)).unwrap();
+            let names: Vec<&str> = FILES.into_iter().chain([MANIFEST]).collect();
+            let directory = store.directory.join("step-000500");
+            let path = directory.join(names[file]);
+            let mut bytes = fs::read(&path).unwrap();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            fs::write(&path, bytes).unwrap();
+            match store.load(500) {
+                // A flip in a line of the manifest may show as a mismatch of that line's file.
+                Err(Error::Checkpoint { file, .. }) => {
+                    prop_assert!(file == path || path.ends_with(MANIFEST));
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
     }
 }

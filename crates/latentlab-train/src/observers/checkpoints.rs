@@ -78,3 +78,58 @@ impl Observer for Checkpoints {
         self.is_best(record);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observers::scene::{Scene, record};
+
+    fn checkpoints(directory: &tempfile::TempDir, every: u64, keep: usize) -> Checkpoints {
+        let store = CheckpointStore::open(directory.path()).unwrap();
+        let best = Some(("loss".to_owned(), Goal::Min));
+        Checkpoints::new(store, every, keep, best, 3, Value::Null)
+    }
+
+    #[test]
+    fn checkpoints_are_saved_when_due_at_the_end_and_at_the_best() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut observer = checkpoints(&directory, 40, 10);
+        let mut scene = Scene::new();
+        for (step, loss) in [(39, 5.0), (40, 6.0), (41, 4.0), (99, 4.0), (100, 7.0)] {
+            scene.trainer_at(step);
+            scene.answer(&mut observer, step, &[("loss", loss)]);
+        }
+        assert_eq!(observer.store.steps().unwrap(), [39, 40, 41, 100]);
+        assert_eq!(observer.store.best_step().unwrap(), Some(41));
+    }
+
+    #[test]
+    fn the_best_outlives_the_newest() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut observer = checkpoints(&directory, 1, 2);
+        let mut scene = Scene::new();
+        for step in 1..=6 {
+            scene.trainer_at(step);
+            scene.answer(&mut observer, step, &[("loss", (step as f64 - 2.0).abs())]);
+        }
+        assert_eq!(observer.store.steps().unwrap(), [2, 5, 6]);
+    }
+
+    #[test]
+    fn a_resumed_run_knows_the_best_and_marks_what_a_kill_left_unmarked() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut scene = Scene::new();
+        let mut killed = checkpoints(&directory, 1, 10);
+        for (step, loss) in [(1, 3.0), (2, 2.0)] {
+            scene.trainer_at(step);
+            scene.answer(&mut killed, step, &[("loss", loss)]);
+        }
+        killed.store.mark_best(1).unwrap();
+        let mut resumed = checkpoints(&directory, 1, 10);
+        resumed.replay(&record(1, &[("loss", 3.0)]));
+        resumed.replay(&record(2, &[("loss", 2.0)]));
+        scene.trainer_at(3);
+        scene.answer(&mut resumed, 3, &[("loss", 2.5)]);
+        assert_eq!(resumed.store.best_step().unwrap(), Some(2));
+    }
+}

@@ -1,7 +1,7 @@
 //! Ends a run whose numbers are no longer finite.
 
 use super::{Observer, View, read};
-use crate::{Error, Record, Result, StopReason};
+use crate::{Error, PhaseReport, Record, Result, StopReason};
 
 /// Fails in the step in which a loss is not finite, and every `every` steps if a parameter is not.
 ///
@@ -24,30 +24,25 @@ impl Observer for Divergence {
         }
         if view.is_due(self.every)
             && let Some(parameter) = view.store.first_non_finite()?
+            && let Some(phase) = phase_to_blame(&parameter, view)
         {
-            let (phase, loss) = phase_that_moved(&parameter, view)?;
-            return Err(diverged(&phase, view.step, Some(parameter), loss));
+            let loss = read(&phase.total)?;
+            return Err(diverged(phase.name, view.step, Some(parameter), loss));
         }
         Ok(None)
     }
 }
 
-/// The phase of this step to blame for a parameter, with its loss.
-fn phase_that_moved(parameter: &str, view: &View<'_>) -> Result<(String, f64)> {
+/// The first phase of this step that moves a parameter, or else the first phase.
+fn phase_to_blame<'a>(parameter: &str, view: &View<'a>) -> Option<&'a PhaseReport> {
     let phases = view.model.phases();
-    let moved = |name: &str| {
-        let phase = phases.iter().find(|phase| phase.name == name);
-        phase.is_some_and(|phase| {
-            view.store
-                .group(phase.params)
-                .iter()
-                .any(|(path, _)| path == parameter)
-        })
+    let moves = |report: &&PhaseReport| {
+        let phase = phases.iter().find(|phase| phase.name == report.name);
+        let group = phase.map(|phase| view.store.group(phase.params));
+        group.is_some_and(|group| group.iter().any(|(path, _)| path == parameter))
     };
-    match view.report.phases.iter().find(|phase| moved(phase.name)) {
-        Some(phase) => Ok((phase.name.to_owned(), read(&phase.total)?)),
-        None => Ok(("none of this step's".to_owned(), f64::NAN)),
-    }
+    let reports = &view.report.phases;
+    reports.iter().find(moves).or(reports.first())
 }
 
 fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: f64) -> Error {

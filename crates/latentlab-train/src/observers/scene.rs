@@ -7,7 +7,8 @@ use latentlab_tensor::ParamStore;
 
 use super::{Observer, View};
 use crate::{
-    PhaseReport, PhaseTrainer, Record, Result, StepReport, StopReason, TrainConfig, toy::Toy,
+    PhaseReport, PhaseTrainer, Record, Result, StepReport, StopReason, TrainConfig, Trainer,
+    toy::Toy,
 };
 
 /// The last step of every scene.
@@ -33,6 +34,12 @@ impl Scene {
             trainer,
             loss: 0.5,
         }
+    }
+
+    /// Lets the trainer believe that it has taken `steps` steps.
+    pub(crate) fn trainer_at(&mut self, steps: u64) {
+        let state = self.trainer.state().expect("on the CPU");
+        self.trainer.restore(steps, &state).expect("its own state");
     }
 
     /// Lets `observer` see step `step`, the last one if that is its number.

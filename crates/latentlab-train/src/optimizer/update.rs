@@ -133,3 +133,64 @@ impl InplaceOp2 for Update<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+    use latentlab_tensor::Rng;
+
+    use super::*;
+
+    /// The greatest relative distance between the two paths after five updates.
+    fn distance(rule: &Rule, dtype: DType) -> f64 {
+        let mut rng = Rng::stream(5, "test", 0);
+        let start = rng.normal((50, 7), dtype, &Device::Cpu).unwrap();
+        let [one_pass, composed] =
+            [0, 1].map(|_| Var::from_tensor(&start.copy().unwrap()).unwrap());
+        let mut slots = Slots::zeros(rule.slots().len(), &one_pass).unwrap();
+        let zeros = vec![start.zeros_like().unwrap(); rule.slots().len()];
+        let mut composed_slots = Slots::Composed(zeros);
+        for count in 1..=5 {
+            let gradient = rng
+                .normal((7, 50), dtype, &Device::Cpu)
+                .unwrap()
+                .t()
+                .unwrap();
+            slots
+                .update(rule, 0.1, count, &one_pass, &gradient)
+                .unwrap();
+            composed_slots
+                .update(rule, 0.1, count, &composed, &gradient)
+                .unwrap();
+        }
+        let distance = (one_pass.as_tensor() - composed.as_tensor())
+            .unwrap()
+            .abs()
+            .unwrap();
+        let scale = (composed.abs().unwrap() + 1.0).unwrap();
+        let relative = (distance / scale).unwrap().max_all().unwrap();
+        relative.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+    }
+
+    #[test]
+    fn one_pass_and_composed_operations_agree_for_every_rule_and_type() {
+        for name in Rule::NAMES {
+            let mut rules = vec![Rule::named(name).unwrap()];
+            match rules[0].clone() {
+                Rule::RmsProp(rule) => rules.push(Rule::RmsProp(super::super::RmsProp {
+                    momentum: 0.5,
+                    ..rule
+                })),
+                Rule::Sgd(rule) => rules.push(Rule::Sgd(super::super::Sgd {
+                    momentum: 0.5,
+                    ..rule
+                })),
+                _ => {}
+            }
+            for rule in rules {
+                assert!(distance(&rule, DType::F64) < 1e-13, "{rule:?}");
+                assert!(distance(&rule, DType::F32) < 1e-5, "{rule:?}");
+            }
+        }
+    }
+}

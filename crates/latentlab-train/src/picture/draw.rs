@@ -120,3 +120,80 @@ pub fn bars(probabilities: &[(f64, f64)]) -> Picture {
 fn on_host(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.to_dtype(DType::F32)?.to_device(&Device::Cpu)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp(shape: (usize, usize, usize, usize)) -> Tensor {
+        let count = shape.0 * shape.1 * shape.2 * shape.3;
+        let values: Vec<f32> = (0..count).map(|i| i as f32 / (count - 1) as f32).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn small_images_are_doubled_with_one_pixel_between() {
+        let picture = image_grid(&ramp((3, 1, 4, 5)), 2).unwrap();
+        assert_eq!((picture.width(), picture.height()), (2 * 11 + 1, 2 * 9 + 1));
+        assert_eq!(picture.pixel(0, 0), Some(GREY));
+        assert_eq!(picture.pixel(1, 1), Some(BLACK));
+        assert_eq!(picture.pixel(2, 2), Some(BLACK));
+        assert_eq!(picture.pixel(10, 17), Some(WHITE));
+        assert_eq!(picture.pixel(12, 10), Some(GREY)); // where a fourth would be
+    }
+
+    #[test]
+    fn large_images_keep_their_size() {
+        let picture = image_grid(&ramp((1, 1, 65, 2)), 1).unwrap();
+        assert_eq!((picture.width(), picture.height()), (4, 67));
+    }
+
+    #[test]
+    fn three_channels_are_red_green_and_blue() {
+        let planes = Tensor::new(&[1.0f32, 0.5, -3.0], &Device::Cpu).unwrap();
+        let picture = image_grid(&planes.reshape((1, 3, 1, 1)).unwrap(), 1).unwrap();
+        assert_eq!(picture.pixel(1, 1), Some([255, 128, 0]));
+    }
+
+    #[test]
+    fn images_that_cannot_be_drawn_are_refused() {
+        for (images, columns) in [(ramp((2, 2, 1, 1)), 1), (ramp((2, 1, 1, 1)), 0)] {
+            let message = image_grid(&images, columns).unwrap_err().to_string();
+            assert!(
+                message.starts_with("cannot draw images of shape"),
+                "{message}"
+            );
+        }
+    }
+
+    #[test]
+    fn reconstructions_stand_below_their_originals() {
+        let originals = Tensor::ones((3, 1, 1, 1), DType::F32, &Device::Cpu).unwrap();
+        let picture = pairs(&originals, &originals.zeros_like().unwrap(), 2).unwrap();
+        let column: Vec<_> = (0..4)
+            .map(|row| picture.pixel(1, 1 + 3 * row).unwrap())
+            .collect();
+        assert_eq!(column, [WHITE, BLACK, WHITE, BLACK]);
+    }
+
+    #[test]
+    fn a_point_is_drawn_where_it_lies_and_left_out_outside() {
+        let points = Tensor::new(&[[0.5f32, -0.5], [9.0, 0.0]], &Device::Cpu).unwrap();
+        let picture = scatter(&points, (-1.0, 1.0)).unwrap();
+        assert_eq!(picture.pixel(300, 299), Some(BLUE));
+        let blue = (0..400 * 400).filter(|i| picture.pixel(i % 400, i / 400) == Some(BLUE));
+        assert_eq!(blue.count(), 9);
+    }
+
+    #[test]
+    fn the_highest_bar_fills_the_picture_and_the_others_are_in_proportion() {
+        let picture = bars(&[(0.5, 0.25), (0.0, 0.0)]);
+        let height = |column, colour| {
+            (0..picture.height())
+                .filter(|row| picture.pixel(column, *row) == Some(colour))
+                .count()
+        };
+        assert_eq!((height(8, BLUE), height(24, ORANGE)), (200, 100));
+        assert_eq!((height(48, BLUE), height(64, ORANGE)), (0, 0));
+    }
+}
