@@ -1,1 +1,39 @@
-//! Experiment files, run directories and the command line of LatentLab.
+//! Experiment file to run directory to report: the library behind the program `latentlab`.
+//!
+//! An experiment is data, a TOML file of everything that a run depends on ([`Experiment`]). Running
+//! it leaves a directory from which the run can be resumed, sampled and reproduced. A program with
+//! models of its own is [`cli::main`] with another registry:
+//!
+//! ```no_run
+//! use latentlab_core::Registry;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     latentlab_experiment::cli::main(|| Registry::default().with(latentlab_models::plugin))
+//! }
+//! ```
+
+pub mod cli;
+pub mod compare;
+mod config;
+pub mod conformance;
+pub mod describe;
+mod drawing;
+mod environment;
+mod error;
+mod evaluation;
+mod launch;
+pub mod library;
+mod logging;
+pub mod overrides;
+mod plots;
+mod run_dir;
+mod session;
+pub mod train;
+
+pub use config::{
+    Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless,
+};
+pub use environment::Environment;
+pub use error::{Error, Result};
+pub use run_dir::{Resumption, RunDir, RunRecord, Status};
+pub use session::Session;

@@ -1,1 +1,36 @@
-//! Autoencoders, variational autoencoders and GANs.
+//! Autoencoders, variational autoencoders and generative adversarial networks.
+//!
+//! Each model is one file that could be printed: configuration, phases, what the trained model can
+//! do. The networks they are made of live in `network`, the distribution of a pixel in
+//! `observation`. [`plugin`] registers them all; a model outside of this crate registers the same
+//! way.
+//!
+//! ```
+//! use latentlab_core::Registry;
+//!
+//! let registry = Registry::default().with(latentlab_models::plugin)?;
+//! let names: Vec<_> = registry.iter().map(|entry| entry.name).collect();
+//! assert_eq!(names, ["ae", "gan", "vae"]);
+//! # Ok::<(), latentlab_core::Error>(())
+//! ```
+
+mod ae;
+mod gan;
+mod network;
+mod observation;
+mod vae;
+
+pub use ae::{Autoencoder, AutoencoderConfig};
+pub use gan::{Gan, GanConfig, GeneratorOutput, Penalty, Prior};
+pub use network::{Architecture, Initial, Network, NetworkConfig, Norm};
+pub use observation::{Observation, OutputBias};
+pub use vae::{Vae, VaeConfig};
+
+use latentlab_core::{Registry, Result};
+
+/// Registers every model of this crate.
+pub fn plugin(registry: &mut Registry) -> Result<()> {
+    registry.add::<Autoencoder>()?;
+    registry.add::<Gan>()?;
+    registry.add::<Vae>()
+}

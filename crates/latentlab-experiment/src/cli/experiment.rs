@@ -1,0 +1,88 @@
+//! `latentlab experiment`: runs one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use latentlab_core::{Registry, merge};
+use toml::Table;
+
+use super::{Changes, INTERRUPTED, interruption, say};
+use crate::{
+    Experiment, Result, Status,
+    library::{self, Source},
+    train::{self, Plan},
+};
+
+/// Arguments of `experiment`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// An embedded experiment (see `latentlab list`) or the path of a TOML file
+    #[arg(value_name = "NAME|FILE.toml")]
+    experiment: String,
+    #[command(flatten)]
+    changes: Changes,
+    /// The run directory; runs/<experiment>/<id> without it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A few steps only, to see that everything works
+    #[arg(long)]
+    smoke: bool,
+}
+
+impl Arguments {
+    pub(super) fn threads(&self, registry: &Registry) -> Result<usize> {
+        Ok(self.resolve(registry)?.1.threads)
+    }
+
+    /// The experiment's name and file, resolved, and what the command line changed in it.
+    fn resolve(&self, registry: &Registry) -> Result<(Source, Experiment, Table)> {
+        let source = library::find(&self.experiment)?;
+        let mut changes = self.changes.table()?;
+        if self.smoke {
+            let mut smoke = smoke();
+            merge(&mut smoke, &changes);
+            changes = smoke;
+        }
+        let experiment = Experiment::resolve(&source.table, &changes, registry)?;
+        Ok((source, experiment, changes))
+    }
+}
+
+/// What `--smoke` changes: little training, everything else once or twice.
+fn smoke() -> Table {
+    toml::toml! {
+        steps = 6
+        batch_size = 8
+        metrics.every = 1
+        samples.every = 3
+        evaluate.every = 3
+        evaluate.images = 256
+        checkpoint.every = 2
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
+    let (source, experiment, overrides) = arguments.resolve(registry)?;
+    let interrupted = interruption()?;
+    let run = train::start(
+        Plan {
+            name: &source.name,
+            experiment,
+            overrides,
+            out: arguments.out.as_deref(),
+            argv: std::env::args().collect(),
+        },
+        registry,
+        &interrupted,
+    )?;
+    say(run.closing_words());
+    Ok(exit_code(run.summary.status))
+}
+
+/// What the process exits with after a run that ended without an error.
+pub(super) fn exit_code(status: Status) -> u8 {
+    match status {
+        Status::Interrupted => INTERRUPTED,
+        _ => 0,
+    }
+}

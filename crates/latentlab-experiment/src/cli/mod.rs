@@ -1,0 +1,198 @@
+//! The command line: one file for each verb. A program with models of its own calls [`main`] with
+//! its registry and has them all.
+
+mod describe;
+mod doctor;
+mod draw;
+mod experiment;
+mod list;
+mod reproduce;
+mod resume;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use latentlab_core::{Registry, merge};
+use toml::{Table, Value};
+
+use crate::{Error, Result, launch, overrides::parse_assignment};
+
+/// What a process exits with after Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+/// Trains and studies generative models: autoencoders, variational autoencoders, GANs.
+#[derive(Debug, Parser)]
+#[command(name = "latentlab", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run an experiment, by name or from a TOML file
+    Experiment(experiment::Arguments),
+    /// Take a run up again where its last checkpoint left it
+    Resume(resume::Arguments),
+    /// List the experiments, models and data sources
+    List(list::Arguments),
+    /// Print an experiment's resolved file, with a comment for each key
+    Describe(describe::Arguments),
+    /// Draw new images from a trained model
+    Sample(draw::SampleArguments),
+    /// Draw test images and what a trained model makes of them
+    Reconstruct(draw::ReconstructArguments),
+    /// Draw walks between points of a trained model's latent space
+    Interpolate(draw::InterpolateArguments),
+    /// Run a run again and compare every byte that is not a time
+    Reproduce(reproduce::Arguments),
+    /// Check what this machine and this build can do
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What can be changed about an experiment from the command line.
+#[derive(Clone, Debug, Default, Args)]
+struct Changes {
+    /// Seed of everything random
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Training steps
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Any key of the experiment file, such as model.config.latent=10; may be repeated
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    set: Vec<String>,
+    /// Where to train: auto, cpu, cuda:N or metal
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+    /// Threads of the tensor operations; 0 is one for each core
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl Changes {
+    /// The changes as a table to lay over the experiment file.
+    fn table(&self) -> Result<Table> {
+        let mut table = Table::new();
+        for assignment in &self.set {
+            merge(&mut table, &parse_assignment(assignment)?);
+        }
+        let mut put = |key: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                table.insert(key.to_owned(), value);
+            }
+        };
+        put("seed", self.seed.map(|seed| integer("--seed", seed)).transpose()?);
+        put("steps", self.steps.map(|steps| integer("--steps", steps)).transpose()?);
+        put("device", self.device.clone().map(Value::from));
+        put(
+            "threads",
+            self.threads
+                .map(|threads| integer("--threads", threads as u64))
+                .transpose()?,
+        );
+        Ok(table)
+    }
+}
+
+fn integer(argument: &str, number: u64) -> Result<Value> {
+    i64::try_from(number).map(Value::Integer).map_err(|_| {
+        Error::Argument(format!("{argument} {number}: TOML integers end at {}", i64::MAX))
+    })
+}
+
+/// Runs the command line of this process with the models of `registry`.
+///
+/// The process may start itself again: candle reads its settings from the environment. Exit codes:
+/// 0 done, 1 failed, 2 bad arguments or configuration, 3 diverged, 130 interrupted.
+pub fn main(registry: impl FnOnce() -> latentlab_core::Result<Registry>) -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = registry().map_err(Error::from).and_then(|registry| {
+        let threads = threads_of(&cli.verb, &registry)?;
+        match launch::with_environment(threads) {
+            Some(code) => Ok(code),
+            None => dispatch(cli.verb, &registry).map(ExitCode::from),
+        }
+    });
+    outcome.unwrap_or_else(|error| {
+        report(&error);
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// The number of threads that the verb's experiment asks for; bad arguments fail here already.
+fn threads_of(verb: &Verb, registry: &Registry) -> Result<usize> {
+    match verb {
+        Verb::Experiment(arguments) => arguments.threads(registry),
+        Verb::Resume(arguments) => arguments.threads(registry),
+        Verb::Reproduce(arguments) => arguments.threads(),
+        _ => Ok(0),
+    }
+}
+
+fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
+    match verb {
+        Verb::Experiment(arguments) => experiment::run(&arguments, registry),
+        Verb::Resume(arguments) => resume::run(&arguments, registry),
+        Verb::List(arguments) => list::run(&arguments, registry),
+        Verb::Describe(arguments) => describe::run(&arguments, registry),
+        Verb::Sample(arguments) => draw::sample(&arguments, registry),
+        Verb::Reconstruct(arguments) => draw::reconstruct(&arguments, registry),
+        Verb::Interpolate(arguments) => draw::interpolate(&arguments, registry),
+        Verb::Reproduce(arguments) => reproduce::run(&arguments, registry),
+        Verb::Doctor => doctor::run(),
+        Verb::Completions { shell } => {
+            let mut command = Cli::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "latentlab", &mut script);
+            say(String::from_utf8_lossy(&script).trim_end());
+            Ok(0)
+        }
+    }
+}
+
+/// Prints an error and its causes, one a line.
+fn report(error: &dyn std::error::Error) {
+    let mut message = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        message.push_str(&format!("  because: {inner}\n"));
+        cause = inner.source();
+    }
+    // There is nobody to tell if stderr is closed as well.
+    let _ = io::stderr().write_all(message.as_bytes());
+}
+
+/// Prints a line to stdout; a reader that has gone (`| head`) is no error.
+fn say(text: impl AsRef<str>) {
+    let _ = writeln!(io::stdout(), "{}", text.as_ref());
+}
+
+/// A flag that the first Ctrl-C (or SIGTERM) sets; the second ends the process at once.
+fn interruption() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&flag);
+    ctrlc::set_handler(move || {
+        if seen.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        let _ = writeln!(
+            io::stderr(),
+            "\nfinishing this step and saving; once more to leave at once"
+        );
+    })
+    .map_err(|error| Error::Argument(format!("cannot watch for Ctrl-C: {error}")))?;
+    Ok(flag)
+}

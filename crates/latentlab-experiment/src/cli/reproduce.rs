@@ -1,0 +1,92 @@
+//! `latentlab reproduce`: the same run again, compared byte by byte.
+
+use std::{fs, path::PathBuf};
+
+use clap::Args;
+use latentlab_core::Registry;
+use toml::Table;
+
+use super::{INTERRUPTED, interruption, say};
+use crate::{
+    Error, Result, RunRecord, Status,
+    compare::compare,
+    run_dir,
+    train::{self, Plan, read_experiment},
+};
+
+/// Arguments of `reproduce`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The run directory
+    #[arg(value_name = "DIR")]
+    run: PathBuf,
+    /// Where the second run goes; a directory beside the first, removed afterwards, without it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The first run's number of threads: the result does not depend on it, the time does.
+    pub(super) fn threads(&self) -> Result<usize> {
+        Ok(self.record()?.environment.threads)
+    }
+
+    fn record(&self) -> Result<RunRecord> {
+        let file = self.run.join("run.json");
+        if !file.is_file() {
+            let problem = format!("{} is no run directory: it has no run.json", self.run.display());
+            return Err(Error::Argument(problem));
+        }
+        run_dir::read_json(&file)
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
+    let record = arguments.record()?;
+    if record.status != Status::Finished {
+        return Err(Error::Argument(format!(
+            "{} is not finished (status {:?}); `latentlab resume` it first",
+            arguments.run.display(),
+            record.status
+        )));
+    }
+    let experiment = read_experiment(&arguments.run, registry)?;
+    let name = arguments.run.file_name().unwrap_or_default();
+    let beside = format!(".{}-again-{}", name.to_string_lossy(), std::process::id());
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => arguments.run.with_file_name(beside),
+    };
+    let interrupted = interruption()?;
+    let again = train::start(
+        Plan {
+            name: &record.experiment,
+            experiment,
+            overrides: Table::new(),
+            out: Some(&out),
+            argv: std::env::args().collect(),
+        },
+        registry,
+        &interrupted,
+    );
+    let found = again.and_then(|ended| match ended.summary.status {
+        Status::Interrupted => Ok(None),
+        _ => compare(&arguments.run, &out).map(Some),
+    });
+    if arguments.out.is_none() {
+        // What cannot be removed is left; the comparison is what was asked for.
+        let _ = fs::remove_dir_all(&out);
+    }
+    let Some(found) = found? else {
+        return Ok(INTERRUPTED);
+    };
+    for (file, difference) in &found.different {
+        say(format!("differs  {}: {difference}", file.display()));
+    }
+    say(format!(
+        "{} of {} files are the same, times aside",
+        found.equal.len(),
+        found.equal.len() + found.different.len()
+    ));
+    Ok(u8::from(!found.different.is_empty()))
+}

@@ -1,0 +1,287 @@
+//! An experiment file: everything a run depends on, and nothing else.
+
+use std::collections::BTreeMap;
+
+use latentlab_core::{Registry, merge};
+use latentlab_data::DataConfig;
+use latentlab_train::{
+    EmaConfig, TrainConfig,
+    observers::{Goal, StopConfig},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::{Error, Result};
+
+/// The keys of an experiment file.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Experiment {
+    /// One line for `list`.
+    pub summary: String,
+    /// Seed of everything random: initial parameters, order of the data, noise.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Images in each step.
+    pub batch_size: usize,
+    /// Threads of the tensor operations; 0 is one for each core. The result does not depend on it.
+    pub threads: usize,
+    /// Where to train: `auto`, `cpu`, `cuda:N` or `metal`.
+    pub device: String,
+    /// Number of parts that a batch is processed in, one after the other, to need less memory.
+    pub accumulate: usize,
+    /// What to train on: `name`, and the keys of that source.
+    #[schemars(with = "serde_json::Value")]
+    pub data: Table,
+    /// What to train.
+    pub model: Model,
+    /// The optimizer of every group of parameters.
+    #[schemars(with = "serde_json::Value")]
+    pub optimizer: Table,
+    /// What is different for one group of parameters, such as `[optimizers.discriminator]`.
+    #[schemars(with = "serde_json::Value")]
+    pub optimizers: BTreeMap<String, Table>,
+    /// Keep a running average of the parameters; it is then what is drawn and evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema: Option<EmaConfig>,
+    /// Which steps go into `metrics.jsonl`.
+    pub metrics: Metrics,
+    /// Which steps leave pictures.
+    pub samples: Samples,
+    /// Which steps are evaluated on the test set.
+    pub evaluate: Evaluate,
+    /// Which steps leave a checkpoint.
+    pub checkpoint: Checkpoint,
+    /// When to stop before the last step.
+    pub stop: StopConfig,
+}
+
+/// What to train.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Model {
+    /// A registered model; `latentlab list` shows them.
+    pub name: String,
+    /// The model's own keys.
+    #[schemars(with = "serde_json::Value")]
+    pub config: Table,
+}
+
+/// Which steps go into `metrics.jsonl`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Record the losses every this many steps; 0 records the last step only.
+    pub every: u64,
+}
+
+/// Which steps leave pictures.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Samples {
+    /// Draw every this many steps; 0 draws the last step only.
+    pub every: u64,
+    /// Images in a picture of samples.
+    pub count: usize,
+}
+
+/// Which steps are evaluated on the test set.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evaluate {
+    /// Evaluate every this many steps; 0 evaluates the last step only.
+    pub every: u64,
+    /// Test images used, and samples drawn, at most.
+    pub images: usize,
+    /// Importance samples of the bound on log p(x); 0 leaves it out.
+    pub importance_samples: usize,
+}
+
+/// Which steps leave a checkpoint.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checkpoint {
+    /// Save every this many steps; 0 saves after the last step only.
+    pub every: u64,
+    /// Checkpoints to keep: the last ones, and the best beside them.
+    pub keep: usize,
+    /// Which checkpoint is the best; without it none is marked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<Best>,
+}
+
+/// Which checkpoint is the best.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// The figure that decides, such as `test/elbo`.
+    pub metric: String,
+    /// Whether it is better when lower (`min`) or higher (`max`).
+    #[serde(default)]
+    pub goal: Goal,
+}
+
+impl Default for Experiment {
+    fn default() -> Self {
+        Self {
+            summary: String::new(),
+            seed: 0,
+            steps: 1000,
+            batch_size: 128,
+            threads: 0,
+            device: "auto".to_owned(),
+            accumulate: 1,
+            data: Table::from_iter([("name".to_owned(), Value::from("mnist"))]),
+            model: Model::default(),
+            optimizer: Table::new(),
+            optimizers: BTreeMap::new(),
+            ema: None,
+            metrics: Metrics::default(),
+            samples: Samples::default(),
+            evaluate: Evaluate::default(),
+            checkpoint: Checkpoint::default(),
+            stop: StopConfig::default(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self { every: 10 }
+    }
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self {
+            every: 500,
+            count: 64,
+        }
+    }
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self {
+            every: 500,
+            images: 10_000,
+            importance_samples: 0,
+        }
+    }
+}
+
+impl Default for Checkpoint {
+    fn default() -> Self {
+        Self {
+            every: 500,
+            keep: 3,
+            best: None,
+        }
+    }
+}
+
+impl Experiment {
+    /// Reads the keys of an experiment file with `overrides` laid over it, and writes out every
+    /// default: of the file itself, the data, the model and the optimizers.
+    ///
+    /// # Errors
+    /// For an unknown key or name and a value of the wrong type or range, naming the key and what
+    /// would be right.
+    pub fn resolve(file: &Table, overrides: &Table, registry: &Registry) -> Result<Self> {
+        let mut table = file.clone();
+        merge(&mut table, overrides);
+        let value = Value::Table(table);
+        let mut experiment: Self = serde_path_to_error::deserialize(value).map_err(|error| {
+            let field = match error.path().to_string() {
+                path if path == "." => "experiment file".to_owned(),
+                path => path,
+            };
+            latentlab_core::Error::config(field, error.inner().message())
+        })?;
+        experiment.check()?;
+        experiment.data = DataConfig::from_table(&experiment.data)?.to_table()?;
+        let model = registry.get(&experiment.model.name)?;
+        experiment.model.config = model.resolve(&experiment.model.config)?;
+        let training = experiment.training().resolve()?;
+        experiment.optimizer = training.optimizer;
+        experiment.optimizers = training.optimizers;
+        Ok(experiment)
+    }
+
+    /// The part of the file that the trainer reads.
+    pub fn training(&self) -> TrainConfig {
+        TrainConfig {
+            optimizer: self.optimizer.clone(),
+            optimizers: self.optimizers.clone(),
+            accumulate: self.accumulate,
+            ema: self.ema.clone(),
+        }
+    }
+
+    /// The experiment as a table with every key.
+    pub fn to_table(&self) -> Result<Table> {
+        Table::try_from(self).map_err(|error| Error::Argument(error.to_string()))
+    }
+
+    fn check(&self) -> Result<()> {
+        for (field, value) in [
+            ("steps", self.steps),
+            ("batch_size", self.batch_size as u64),
+            ("accumulate", self.accumulate as u64),
+            ("samples.count", self.samples.count as u64),
+            ("evaluate.images", self.evaluate.images as u64),
+            ("checkpoint.keep", self.checkpoint.keep as u64),
+        ] {
+            if value == 0 {
+                return Err(latentlab_core::Error::config(field, "must be at least 1").into());
+            }
+        }
+        if self.accumulate > self.batch_size {
+            let problem = format!("must not exceed `batch_size`, {}", self.batch_size);
+            return Err(latentlab_core::Error::config("accumulate", problem).into());
+        }
+        if self.model.name.is_empty() {
+            let problem = "is missing; `latentlab list` shows the models";
+            return Err(latentlab_core::Error::config("model.name", problem).into());
+        }
+        Ok(())
+    }
+}
+
+/// Keys that may change when a run is taken up again: they decide how long it goes on and what is
+/// written down, not what is computed.
+const HARMLESS: [&str; 10] = [
+    "summary",
+    "steps",
+    "threads",
+    "device",
+    "metrics.",
+    "samples.",
+    "evaluate.",
+    "checkpoint.",
+    "stop.",
+    "data.workers",
+];
+
+/// Whether a run may be taken up again with another value of `key`.
+pub fn is_harmless(key: &str) -> bool {
+    HARMLESS
+        .iter()
+        .any(|harmless| key == *harmless || harmless.ends_with('.') && key.starts_with(harmless))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_computed_may_not_change_on_the_way() {
+        assert!(is_harmless("steps"));
+        assert!(is_harmless("samples.every"));
+        assert!(!is_harmless("seed"));
+        assert!(!is_harmless("data.name"));
+        assert!(!is_harmless("model.config.latent"));
+    }
+}

@@ -1,0 +1,83 @@
+//! What can go wrong in an experiment, and with which exit code it ends.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong in an experiment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A wrong argument or configuration.
+    #[error("{0}")]
+    Argument(String),
+    /// A model, its configuration or the data.
+    #[error(transparent)]
+    Model(#[from] latentlab_core::Error),
+    /// Training or its files.
+    #[error(transparent)]
+    Train(#[from] latentlab_train::Error),
+    /// A file of the run directory.
+    #[error("{}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the run directory that is not as it should be.
+    #[error("{}: {problem}", file.display())]
+    Format {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+impl Error {
+    /// An error of the system about `file`, to be used in `map_err`.
+    pub fn file(file: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        |source| Self::File {
+            file: file.to_owned(),
+            source,
+        }
+    }
+
+    /// An error about what `file` holds.
+    pub fn format(file: &Path, problem: impl ToString) -> Self {
+        Self::Format {
+            file: file.to_owned(),
+            problem: problem.to_string(),
+        }
+    }
+
+    /// What the process exits with: 2 for bad arguments or configuration, 3 where training
+    /// diverged, 1 otherwise.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Argument(_) => 2,
+            Self::Model(
+                latentlab_core::Error::Config { .. } | latentlab_core::Error::Unknown { .. },
+            ) => 2,
+            Self::Train(latentlab_train::Error::Diverged { .. }) => 3,
+            _ => 1,
+        }
+    }
+}
+
+impl From<latentlab_tensor::Error> for Error {
+    fn from(error: latentlab_tensor::Error) -> Self {
+        Self::Model(error.into())
+    }
+}
+
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Model(error.into())
+    }
+}

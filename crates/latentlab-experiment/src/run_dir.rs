@@ -1,0 +1,206 @@
+//! The run directory: where everything a run leaves behind lies.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+use crate::{Environment, Error, Result};
+
+/// Version of the layout of a run directory and of `run.json`.
+pub const SCHEMA: u32 = 1;
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is being trained, or its process was killed.
+    Running,
+    /// It took all its steps, or a stop rule ended it.
+    Finished,
+    /// Somebody stopped it; it can be resumed.
+    Interrupted,
+    /// A loss or a parameter stopped being a finite number.
+    Diverged,
+    /// Something else went wrong.
+    Failed,
+}
+
+/// What `run.json` holds: who, when, with what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of this layout.
+    pub schema: u32,
+    /// Unique name of the run.
+    pub id: String,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// How the run stands.
+    pub status: Status,
+    /// The command line it was started with.
+    pub argv: Vec<String>,
+    /// Program and machine.
+    pub environment: Environment,
+    /// SHA-256 of each source of the data.
+    pub data: Vec<(String, String)>,
+    /// Start, in UTC.
+    pub started: String,
+    /// End, in UTC.
+    pub ended: Option<String>,
+    /// Each time the run was taken up again.
+    pub resumed: Vec<Resumption>,
+}
+
+/// One time a run was taken up again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Resumption {
+    /// When, in UTC.
+    pub at: String,
+    /// From which step.
+    pub step: u64,
+    /// What had changed in the configuration: key, value before, value after.
+    pub changed: Vec<(String, String, String)>,
+}
+
+/// A run directory that this process holds the lock of.
+#[derive(Debug)]
+pub struct RunDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunDir {
+    /// Makes the directory `out`, or `runs/<experiment>/<id>`, and takes its lock.
+    ///
+    /// # Errors
+    /// If it exists and holds a run already, or cannot be made.
+    pub fn create(out: Option<&Path>, experiment: &str, id: &str) -> Result<Self> {
+        let path = match out {
+            Some(out) => out.to_owned(),
+            None => Path::new("runs").join(experiment).join(id),
+        };
+        let occupied = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied {
+            return Err(Error::Argument(format!(
+                "{0} is not empty; take it up again with `latentlab resume {0}`, or name another \
+                 directory with --out",
+                path.display()
+            )));
+        }
+        fs::create_dir_all(&path).map_err(Error::file(&path))?;
+        Self::lock(path)
+    }
+
+    /// Takes the lock of a run directory that exists.
+    ///
+    /// # Errors
+    /// If it is no run directory, or another process holds the lock.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join("run.json").is_file() {
+            return Err(Error::Argument(format!(
+                "{} is no run directory: it has no run.json",
+                path.display()
+            )));
+        }
+        Self::lock(path.to_owned())
+    }
+
+    fn lock(path: PathBuf) -> Result<Self> {
+        let file = path.join("LOCK");
+        let lock = File::create(&file).map_err(Error::file(&file))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock }),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::Argument(format!(
+                "{} is in use by another process",
+                path.display()
+            ))),
+            Err(fs::TryLockError::Error(error)) => Err(Error::file(&file)(error)),
+        }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The path of `name` in the directory.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Writes a file whole or not at all: beside it, synced, renamed.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let file = self.join(name);
+        let beside = self.join(&format!(".{}.tmp", name.replace('/', "-")));
+        let write = || -> std::io::Result<()> {
+            if let Some(folder) = file.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let mut open = File::create(&beside)?;
+            open.write_all(bytes)?;
+            open.sync_all()?;
+            fs::rename(&beside, &file)
+        };
+        write().map_err(Error::file(&file))
+    }
+
+    /// Writes a value as indented JSON, whole or not at all.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Error::format(&self.join(name), error))?;
+        self.write(name, format!("{text}\n").as_bytes())
+    }
+}
+
+/// Reads a JSON file of a run directory.
+pub fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
+    let bytes = fs::read(file).map_err(Error::file(file))?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::format(file, error))
+}
+
+/// The time now, in UTC, to the second.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// A name for a run that starts now: `<utc>-s<seed>-<4 hex>`.
+pub fn fresh_id(seed: u64) -> String {
+    let nanoseconds = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    let hash = Sha256::digest(format!("{nanoseconds} {}", std::process::id()));
+    let time = now().replace(['-', ':'], "");
+    format!("{time}-s{seed}-{:02x}{:02x}", hash[0], hash[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_in_use_is_refused_and_free_again_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let held = RunDir::create(Some(&out), "test", "id").unwrap();
+        held.write("run.json", b"{}").unwrap();
+        let message = RunDir::open(&out).unwrap_err().to_string();
+        assert!(message.contains("in use"), "{message}");
+        drop(held);
+        assert!(RunDir::open(&out).is_ok());
+    }
+
+    #[test]
+    fn a_directory_that_holds_something_is_not_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("precious"), b"").unwrap();
+        let message = RunDir::create(Some(folder.path()), "test", "id")
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("not empty"), "{message}");
+    }
+}

@@ -1,0 +1,30 @@
+//! Networks of linear layers.
+
+use latentlab_core::{ImageShape, Result};
+
+use super::{Layer, Stack};
+
+/// Hidden layers from flattened images inwards.
+pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
+    stack.layers.push(Layer::Flatten);
+    for (index, units) in stack.config.hidden.iter().enumerate() {
+        stack.head(*units)?;
+        if index > 0 {
+            stack.batch_norm()?;
+        }
+        stack.activation();
+    }
+    Ok(())
+}
+
+/// Hidden layers and the output layer, from a vector to images.
+pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
+    for units in &stack.config.hidden {
+        stack.head(*units)?;
+        stack.batch_norm()?;
+        stack.activation();
+    }
+    stack.head(shape.pixels())?;
+    stack.layers.push(Layer::Unflatten(shape));
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Variational autoencoder (Kingma and Welling 2014), its β form (Higgins et al. 2017), free bits
+//! (Kingma et al. 2016) and, with more than one importance sample, the IWAE (Burda et al. 2016).
+//!
+//! The encoder gives a distribution q(z|x) = N(μ(x), diag σ²(x)) instead of a point, and training
+//! goes up the evidence lower bound `log p(x) ≥ E_q log p(x|z) - KL(q(z|x) ‖ N(0, I))`.
+
+use candle_core::{Device, DType, Module, Tensor};
+use latentlab_core::{
+    Batch, DataInfo, Elbo, Error, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
+    Result, Sample, Step,
+};
+use latentlab_losses::{batch_mean, divergence, reconstruction};
+use latentlab_tensor::{
+    Init, Mode, ParamBuilder, Parameter, Rng,
+    layers::{Activation, Linear, linear},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias,
+};
+
+/// Configuration of the model `vae`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaeConfig {
+    /// `dense` or `conv`.
+    pub architecture: Architecture,
+    /// Units (dense) or channels (conv) of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<usize>,
+    /// Length of the latent vector.
+    pub latent: usize,
+    /// Activation of the hidden layers.
+    pub activation: Activation,
+    /// `none`, `batch` or `spectral`.
+    pub norm: Norm,
+    /// Where the weights start: `pytorch`, `kaiming`, `xavier`, `orthogonal` or `dcgan`.
+    pub init: Initial,
+    /// Distribution of a pixel: `bernoulli` or `gaussian`.
+    pub decoder: Observation,
+    /// Log-variance of a Gaussian pixel; without it, one for all pixels is learned.
+    pub decoder_log_var: Option<f64>,
+    /// Start of the output bias: `layer` or `data_mean`.
+    pub output_bias: OutputBias,
+    /// Weight of the KL term; 1 is the evidence lower bound.
+    pub beta: f64,
+    /// Steps over which the weight of the KL term rises linearly from 0 to `beta`.
+    pub beta_warmup: u64,
+    /// Importance samples k; above 1 the loss is the bound of Burda et al. 2016, eq. 8.
+    pub samples: usize,
+    /// Nats per latent dimension below which the KL term does not push.
+    pub free_bits: f64,
+}
+
+impl Default for VaeConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::Dense,
+            hidden: vec![400],
+            latent: 20,
+            activation: Activation::Relu,
+            norm: Norm::None,
+            init: Initial::Pytorch,
+            decoder: Observation::Bernoulli,
+            decoder_log_var: None,
+            output_bias: OutputBias::Layer,
+            beta: 1.0,
+            beta_warmup: 0,
+            samples: 1,
+            free_bits: 0.0,
+        }
+    }
+}
+
+impl VaeConfig {
+    fn check(&self, data: &DataInfo) -> Result<()> {
+        self.decoder.check(data)?;
+        let at_least_one = |field, value| match value {
+            0 => Err(Error::config(field, "must be at least 1")),
+            _ => Ok(()),
+        };
+        at_least_one("latent", self.latent)?;
+        at_least_one("samples", self.samples)?;
+        for (field, value) in [("beta", self.beta), ("free_bits", self.free_bits)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::config(field, format!("must be 0 or more, not {value}")));
+            }
+        }
+        let weighs_kl = self.beta != 1.0 || self.beta_warmup > 0 || self.free_bits > 0.0;
+        if self.samples > 1 && weighs_kl {
+            return Err(Error::config(
+                "samples",
+                "the importance-weighted bound has no KL term of its own, so `beta`, \
+                 `beta_warmup` and `free_bits` need `samples = 1`",
+            ));
+        }
+        if self.decoder == Observation::Bernoulli && self.decoder_log_var.is_some() {
+            return Err(Error::config(
+                "decoder_log_var",
+                "only a `gaussian` decoder has a variance",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The model `vae`.
+pub struct Vae {
+    config: VaeConfig,
+    encoder: Network,
+    mu: Linear,
+    log_var: Linear,
+    decoder: Network,
+    /// Log-variance of a pixel where it is learned, `[1]`.
+    pixel_log_var: Option<Parameter>,
+    dtype: DType,
+    device: Device,
+}
+
+impl ModelSpec for Vae {
+    const NAME: &'static str = "vae";
+    const SUMMARY: &'static str = "variational autoencoder: beta-VAE, free bits, IWAE";
+    type Config = VaeConfig;
+
+    fn build(config: &Self::Config, data: &DataInfo, params: &ParamBuilder) -> Result<Self> {
+        config.check(data)?;
+        let inwards = NetworkConfig {
+            architecture: config.architecture,
+            hidden: config.hidden.clone(),
+            activation: config.activation,
+            norm: config.norm,
+            init: config.init,
+        };
+        let (encoder, features) = inwards.features(data.shape, &params.at("encoder"))?;
+        let decoder =
+            inwards
+                .mirrored()
+                .decoder(config.latent, data.shape, &params.at("decoder"))?;
+        if config.output_bias == OutputBias::DataMean {
+            let bias = config.decoder.bias_for(&data.mean);
+            decoder.set_output_bias(&bias, data.shape.channels)?;
+        }
+        let learns_variance =
+            config.decoder == Observation::Gaussian && config.decoder_log_var.is_none();
+        let pixel_log_var = learns_variance
+            .then(|| params.parameter("pixel_log_var", 1, Init::ZEROS))
+            .transpose()?;
+        Ok(Self {
+            encoder,
+            mu: linear(features, config.latent, &params.at("mu"))?,
+            log_var: linear(features, config.latent, &params.at("log_var"))?,
+            decoder,
+            pixel_log_var,
+            dtype: params.dtype(),
+            device: params.device().clone(),
+            config: config.clone(),
+        })
+    }
+}
+
+impl GenerativeModel for Vae {
+    fn phases(&self) -> Vec<Phase<'_>> {
+        vec![Phase::new("vae", |batch, step| self.loss(batch, step)).moving("")]
+    }
+
+    fn sampler(&self) -> Option<&dyn Sample> {
+        Some(self)
+    }
+
+    fn reconstructor(&self) -> Option<&dyn Reconstruct> {
+        Some(self)
+    }
+
+    fn likelihood(&self) -> Option<&dyn Likelihood> {
+        Some(self)
+    }
+}
+
+impl Sample for Vae {
+    fn prior(&self, count: usize, rng: &mut Rng) -> Result<Tensor> {
+        Ok(rng.normal((count, self.config.latent), self.dtype, &self.device)?)
+    }
+
+    fn generate(&self, latent: &Tensor, _labels: Option<&Tensor>) -> Result<Tensor> {
+        self.decode(latent)
+    }
+}
+
+impl Reconstruct for Vae {
+    fn encode(&self, images: &Tensor) -> Result<Tensor> {
+        Ok(self.posterior(images, Mode::Eval)?.0)
+    }
+
+    fn decode(&self, latent: &Tensor) -> Result<Tensor> {
+        let output = self.decoder.forward(latent, Mode::Eval)?;
+        self.config.decoder.mean(&output)
+    }
+}
+
+impl Likelihood for Vae {
+    fn elbo(&self, images: &Tensor, rng: &mut Rng) -> Result<Elbo> {
+        let (mu, log_var) = self.posterior(images, Mode::Eval)?;
+        let latent = reparameterise(&mu, &log_var, rng)?;
+        let output = self.decoder.forward(&latent, Mode::Eval)?;
+        Ok(Elbo {
+            reconstruction: self.reconstruction_nll(&output, images)?,
+            kl: divergence::gaussian_kl_per_dimension(&mu, &log_var)?,
+        })
+    }
+
+    fn log_weights(&self, images: &Tensor, samples: usize, rng: &mut Rng) -> Result<Tensor> {
+        let posterior = self.posterior(images, Mode::Eval)?;
+        self.importance_log_weights(images, &posterior, samples, rng, Mode::Eval)
+    }
+}
+
+impl Vae {
+    fn loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
+        if self.config.samples > 1 {
+            return self.importance_weighted_loss(batch, step);
+        }
+        let images = &batch.images;
+        let (mu, log_var) = self.posterior(images, Mode::Train)?;
+        let latent = reparameterise(&mu, &log_var, &mut step.rng)?;
+        let output = self.decoder.forward(&latent, Mode::Train)?;
+        let reconstruction = batch_mean(&self.reconstruction_nll(&output, images)?)?;
+        let per_dimension = divergence::gaussian_kl_per_dimension(&mu, &log_var)?; // [N, D]
+        let kl = batch_mean(&per_dimension.sum(1)?)?;
+        let pushed = match self.config.free_bits {
+            0.0 => kl.clone(),
+            nats => divergence::free_bits(&per_dimension, nats)?,
+        };
+        let beta = match self.config.beta_warmup {
+            0 => self.config.beta,
+            steps => self.config.beta * (step.number as f64 / steps as f64).min(1.0),
+        };
+        let total = (&reconstruction + (pushed * beta)?)?;
+        Ok(Loss::new(total)
+            .term("reconstruction", &reconstruction)
+            .term("kl", &kl))
+    }
+
+    fn importance_weighted_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
+        let images = &batch.images;
+        let posterior = self.posterior(images, Mode::Train)?;
+        let log_weights = self.importance_log_weights(
+            images,
+            &posterior,
+            self.config.samples,
+            &mut step.rng,
+            Mode::Train,
+        )?;
+        let bound = batch_mean(&divergence::importance_weighted_bound(&log_weights)?)?;
+        let kl = batch_mean(&divergence::gaussian_kl(&posterior.0, &posterior.1)?)?;
+        Ok(Loss::new(bound.neg()?)
+            .term("elbo", &log_weights.mean_all()?)
+            .term("kl", &kl))
+    }
+
+    /// Mean and log-variance of q(z|x), `[N, D]` each.
+    fn posterior(&self, images: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
+        let features = self.encoder.forward(images, mode)?;
+        Ok((self.mu.forward(&features)?, self.log_var.forward(&features)?))
+    }
+
+    /// `-log p(x|z)` in nats per image, `[N]`, from the decoder's output.
+    fn reconstruction_nll(&self, output: &Tensor, images: &Tensor) -> Result<Tensor> {
+        Ok(match self.config.decoder {
+            Observation::Bernoulli => reconstruction::bernoulli_nll(output, images)?,
+            Observation::Gaussian => {
+                let log_var = match &self.pixel_log_var {
+                    Some(learned) => learned.value(),
+                    None => {
+                        let fixed = self.config.decoder_log_var.unwrap_or_default();
+                        Tensor::full(fixed, 1, &self.device)?.to_dtype(self.dtype)?
+                    }
+                };
+                let log_var = log_var.reshape((1, 1, 1, 1))?.broadcast_as(output.shape())?;
+                reconstruction::gaussian_nll(output, &log_var, images)?
+            }
+        })
+    }
+
+    /// `log p(x|z) + log p(z) - log q(z|x)` for draws of z, `[samples, N]`.
+    fn importance_log_weights(
+        &self,
+        images: &Tensor,
+        (mu, log_var): &(Tensor, Tensor),
+        samples: usize,
+        rng: &mut Rng,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let (count, dimensions) = mu.dims2()?;
+        let noise = rng.normal((samples, count, dimensions), self.dtype, &self.device)?;
+        let deviation = (log_var * 0.5)?.exp()?;
+        let latent = noise.broadcast_mul(&deviation)?.broadcast_add(mu)?; // [K, N, D]
+        let output = self
+            .decoder
+            .forward(&latent.reshape((samples * count, dimensions))?, mode)?;
+        let repeated = images
+            .unsqueeze(0)?
+            .expand([&[samples], images.dims()].concat())?
+            .reshape(output.shape())?; // [K * N, C, H, W]
+        let nll = self
+            .reconstruction_nll(&output, &repeated)?
+            .reshape((samples, count))?;
+        let log_prior = divergence::standard_normal_log_density(&latent)?;
+        let log_posterior = divergence::gaussian_log_density(&latent, mu, log_var)?;
+        Ok(((log_prior - log_posterior)? - nll)?)
+    }
+}
+
+/// `z = μ + σ ε` with ε standard normal (Kingma and Welling 2014, section 2.4).
+fn reparameterise(mu: &Tensor, log_var: &Tensor, rng: &mut Rng) -> Result<Tensor> {
+    let deviation = (log_var * 0.5)?.exp()?;
+    Ok((mu + (deviation * rng.normal_like(mu)?)?)?)
+}
