@@ -28,31 +28,31 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Train an experiment, by NAME or from FILE.toml, into a new run directory
+    /// Run an experiment, by NAME or from FILE.toml, in a new run directory
     #[command(disable_help_flag = true)]
     Experiment(Rest),
-    /// Continue the run in DIR where its last checkpoint left it
+    /// Take the run in DIR up again where its last checkpoint left it
     #[command(disable_help_flag = true)]
     Resume(Rest),
-    /// List the experiments, models and data sets
+    /// List the experiments, models and data sources
     #[command(disable_help_flag = true)]
     List(Rest),
-    /// Describe a model or an experiment, with all its settings
+    /// Print an experiment's resolved file, with a comment for each key
     #[command(disable_help_flag = true)]
     Describe(Rest),
-    /// Draw images from the model trained in DIR
+    /// Draw new images from the model trained in DIR
     #[command(disable_help_flag = true)]
     Sample(Rest),
-    /// Send images through the model trained in DIR and back
+    /// Draw test images and what the model trained in DIR makes of them
     #[command(disable_help_flag = true)]
     Reconstruct(Rest),
-    /// Walk between points of the latent space of the model trained in DIR
+    /// Draw walks between points of the latent space of the model trained in DIR
     #[command(disable_help_flag = true)]
     Interpolate(Rest),
-    /// Repeat the run in DIR and compare the two
+    /// Run the run in DIR again and compare every byte that is not a time
     #[command(disable_help_flag = true)]
     Reproduce(Rest),
-    /// Say what this machine and this build can do
+    /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
     /// Run all tests

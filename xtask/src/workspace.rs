@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
 };
@@ -123,18 +124,20 @@ pub fn metadata() -> Result<Metadata> {
 
 fn collect(folder: &Path, files: &mut Vec<File>) -> Result<()> {
     const IGNORED: [&str; 3] = [".git", "runs", "target"];
-    for entry in
-        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?
-    {
+    let is_ignored = |name: &OsStr| folder == cargo::root() && IGNORED.iter().any(|i| name == *i);
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    for entry in entries {
         let entry = entry?;
         let path = entry.path();
-        if entry.file_type()?.is_dir() {
-            if folder != cargo::root() || !IGNORED.iter().any(|name| entry.file_name() == *name) {
-                collect(&path, files)?;
-            }
+        if is_ignored(&entry.file_name()) {
             continue;
         }
-        let text = match path.extension().and_then(|extension| extension.to_str()) {
+        if entry.file_type()?.is_dir() {
+            collect(&path, files)?;
+            continue;
+        }
+        let text = match path.extension().and_then(OsStr::to_str) {
             Some("rs" | "md" | "toml") => fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {}", path.display()))?,
             _ => String::new(),
