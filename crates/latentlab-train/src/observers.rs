@@ -69,14 +69,25 @@ pub struct View<'a> {
     pub trainer: &'a dyn Trainer,
     /// Time spent training.
     pub elapsed: Duration,
-    /// Whether this step is the last.
-    pub ending: bool,
+    /// Why this step is the last, if it is.
+    pub ending: Option<StopReason>,
 }
 
 impl View<'_> {
     /// Whether something done every `every` steps (0: never) and at the end is due.
+    ///
+    /// An interruption is not the end: the run goes on later as if it had not been, so nothing that
+    /// an uninterrupted run would not have left is due.
     pub fn is_due(&self, every: u64) -> bool {
-        self.ending || (every > 0 && self.step.is_multiple_of(every))
+        let over = self
+            .ending
+            .is_some_and(|reason| reason != StopReason::Interrupted);
+        over || (every > 0 && self.step.is_multiple_of(every))
+    }
+
+    /// Whether the state of the run must be kept, every `every` steps and whenever it ends.
+    pub fn is_kept(&self, every: u64) -> bool {
+        self.ending.is_some() || self.is_due(every)
     }
 }
 

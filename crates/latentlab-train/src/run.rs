@@ -122,7 +122,7 @@ pub fn run(run: Run<'_>) -> Result<Outcome> {
                 averaged: run.averaged,
                 trainer: &*run.trainer,
                 elapsed,
-                ending: reason.is_some(),
+                ending: reason,
             };
             let stop = observer.observe(&view, &mut record)?;
             reason = reason.or(stop);
@@ -163,7 +163,9 @@ mod tests {
                     .iter()
                     .all(|(_, parameter)| !parameter.moves())
             );
-            self.seen.borrow_mut().push((view.step, view.ending));
+            self.seen
+                .borrow_mut()
+                .push((view.step, view.ending.is_some()));
             match view.step == self.at {
                 true => (self.answer)(),
                 false => Ok(None),

@@ -1,7 +1,13 @@
 //! A run that is cut in two is, byte by byte, the run that was not.
 
-use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
+use latentlab_core::{Batch, BatchSource, Result};
 use latentlab_tensor::{ParamStore, encode_tensors};
 use latentlab_train::{
     CheckpointStore, Ema, EmaConfig, PhaseTrainer, Run, TrainConfig, Trainer,
@@ -16,7 +22,21 @@ mod toy;
 const SEED: u64 = 4;
 const STEPS: u64 = 11;
 
-/// One session of a run of `STEPS` steps in `directory`, which ends at step `until`.
+/// Points, and an interruption during one of the steps.
+struct Interrupting<'a> {
+    step: u64,
+    interrupted: &'a AtomicBool,
+}
+
+impl BatchSource for Interrupting<'_> {
+    fn batch(&mut self, index: u64) -> Result<Batch> {
+        self.interrupted
+            .store(index + 1 == self.step, Ordering::Relaxed);
+        Points.batch(index)
+    }
+}
+
+/// One session of a run of `STEPS` steps in `directory`, interrupted in step `until`.
 fn session(config: &TrainConfig, directory: &Path, until: u64) {
     let (model, store) = Toy::new();
     let average = config.ema.map(|ema| (ema, Toy::new()));
@@ -33,20 +53,24 @@ fn session(config: &TrainConfig, directory: &Path, until: u64) {
     let metrics = MetricsFile::open(directory.join("metrics.jsonl"), trainer.steps()).unwrap();
     let extra = serde_json::Value::Null;
     let mut observers: Vec<Box<dyn Observer>> = vec![
-        Box::new(Scalars { every: 1 }),
+        Box::new(Scalars { every: 2 }),
         Box::new(metrics),
         Box::new(Checkpoints::new(checkpoints, 4, 1, None, SEED, extra)),
     ];
+    let interrupted = AtomicBool::new(false);
     run(Run {
         model: &model,
         shown: average.as_ref().map_or(&model, |(_, (shown, _))| shown),
         store: &store,
         averaged,
         trainer: &mut trainer,
-        data: &mut Points,
+        data: &mut Interrupting {
+            step: until,
+            interrupted: &interrupted,
+        },
         observers: &mut observers,
-        steps: until,
-        interrupted: &AtomicBool::new(false),
+        steps: STEPS,
+        interrupted: &interrupted,
         clock: &|| Duration::ZERO,
     })
     .unwrap();
@@ -127,7 +151,12 @@ fn a_run_killed_after_its_last_checkpoint_repeats_the_lost_steps() {
     std::fs::write(&metrics, text).unwrap();
     session(&config, killed.path(), STEPS);
     assert_eq!(outcome(killed.path()), outcome(straight.path()));
-    assert_eq!(read_metrics(&metrics).unwrap().len() as u64, STEPS);
+    let steps: Vec<u64> = read_metrics(&metrics)
+        .unwrap()
+        .iter()
+        .map(|r| r.step)
+        .collect();
+    assert_eq!(steps, [2, 4, 6, 8, 10, 11]);
 }
 
 #[test]

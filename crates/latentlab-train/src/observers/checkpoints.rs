@@ -59,7 +59,7 @@ impl Checkpoints {
 
 impl Observer for Checkpoints {
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
-        if self.is_best(record) || view.is_due(self.every) {
+        if self.is_best(record) || view.is_kept(self.every) {
             self.store
                 .save(&Snapshot::take(view, self.seed, self.extra.clone())?)?;
             // Again in every save: a kill after the last one may have come before the mark.

@@ -22,7 +22,7 @@ impl Observer for Divergence {
                 return Err(diverged(phase.name, view.step, parameter, loss));
             }
         }
-        if view.is_due(self.every)
+        if view.is_kept(self.every)
             && let Some(parameter) = view.store.first_non_finite()?
             && let Some(phase) = phase_to_blame(&parameter, view)
         {

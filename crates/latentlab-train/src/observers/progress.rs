@@ -61,7 +61,7 @@ impl Observer for Progress {
         let first = self.start.is_none();
         self.start.get_or_insert((view.step, view.elapsed));
         let interval = if self.bar.is_hidden() { LINE } else { REFRESH };
-        if first || view.ending || view.elapsed.saturating_sub(self.shown) >= interval {
+        if first || view.ending.is_some() || view.elapsed.saturating_sub(self.shown) >= interval {
             self.shown = view.elapsed;
             let line = self.line(view)?;
             if self.bar.is_hidden() {
@@ -72,7 +72,7 @@ impl Observer for Progress {
                 self.bar.set_message(line);
             }
         }
-        if view.ending {
+        if view.ending.is_some() {
             self.bar.abandon();
         }
         Ok(None)

@@ -69,7 +69,7 @@ impl Scene {
             averaged: None,
             trainer: &self.trainer,
             elapsed: Duration::from_secs(step),
-            ending: step == STEPS,
+            ending: (step == STEPS).then_some(StopReason::Steps),
         };
         observer.observe(&view, record)
     }
