@@ -1,4 +1,5 @@
-//! Every layer against values of PyTorch 2.15, computed in `float64` by the lines above each test.
+//! Every layer against values of PyTorch 2.15, computed in `float64` by the lines above each test and
+//! rounded to seven digits.
 //!
 //! All of them start with
 //!
@@ -41,7 +42,7 @@ fn assert_close(actual: &Tensor, expected: &[f64]) {
     assert_eq!(actual.len(), expected.len());
     for (actual_entry, expected_entry) in actual.iter().zip(expected) {
         assert!(
-            (actual_entry - expected_entry).abs() < 1e-11,
+            (actual_entry - expected_entry).abs() < 1e-7,
             "{actual:?} instead of {expected:?}"
         );
     }
@@ -53,12 +54,7 @@ fn linear_agrees() -> TensorResult<()> {
     let store = store();
     let layer = layers::linear(3, 2, &store.root()).unwrap();
     fill(&store);
-    let expected = [
-        -0.710344876038,
-        1.723416669058,
-        0.503463235131,
-        0.153501460401,
-    ];
+    let expected = [-0.7103449, 1.7234167, 0.5034632, 0.1535015];
     let x = wave(100.0, (2, 3));
     assert_close(&layer.forward(&x)?, &expected);
     let stacked = layer.forward(&x.reshape((2, 1, 3))?)?;
@@ -82,14 +78,7 @@ fn conv2d_agrees() -> TensorResult<()> {
     let y = layer.forward(&wave(100.0, (1, 2, 4, 4)))?;
     assert_eq!(y.dims(), [1, 2, 2, 2]);
     let expected = [
-        2.652704570796,
-        3.401906141551,
-        6.351209402271,
-        -2.937816881783,
-        3.569259408774,
-        0.21389921098,
-        5.524454649944,
-        -4.552688580907,
+        2.6527046, 3.4019061, 6.3512094, -2.9378169, 3.5692594, 0.2138992, 5.5244546, -4.5526886,
     ];
     assert_close(&y, &expected);
     Ok(())
@@ -110,22 +99,9 @@ fn conv_transpose2d_agrees() -> TensorResult<()> {
     let y = layer.forward(&wave(100.0, (1, 2, 2, 2)))?;
     assert_eq!(y.dims(), [1, 1, 4, 4]);
     let expected = [
-        -0.229446088758,
-        0.160487713493,
-        1.269066829644,
-        1.172842625175,
-        -1.417095564682,
-        -1.382394847916,
-        -1.628953254125,
-        -1.447342323594,
-        1.600805557473,
-        1.565532006529,
-        0.460771038255,
-        0.237787582015,
-        -1.510912640206,
-        -1.64634049717,
-        -0.458032826929,
-        -0.291135704591,
+        -0.2294461, 0.1604877, 1.2690668, 1.1728426, -1.4170956, -1.3823948, -1.6289533,
+        -1.4473423, 1.6008056, 1.565532, 0.460771, 0.2377876, -1.5109126, -1.6463405, -0.4580328,
+        -0.2911357,
     ];
     assert_close(&y, &expected);
     Ok(())
@@ -140,28 +116,14 @@ fn batch_norm_agrees_in_both_modes_and_in_its_statistics() {
     fill(&store);
     let x = wave(100.0, (2, 2, 1, 2));
     let expected = [
-        0.179987277976,
-        -0.836255140201,
-        -0.288305335466,
-        0.290365858494,
-        -0.0159075405,
-        0.672175402725,
-        2.391500379106,
-        0.972323037097,
+        0.1799873, -0.8362551, -0.2883053, 0.2903659, -0.0159075, 0.6721754, 2.3915004, 0.972323,
     ];
     assert_close(&layer.forward(&x, Mode::Train).unwrap(), &expected);
     let buffer = |name: &str| store.get(name).unwrap().value();
-    assert_close(&buffer("running_mean"), &[-0.033662438516, 0.026886366682]);
-    assert_close(&buffer("running_var"), &[0.935094975828, 0.95505083343]);
+    assert_close(&buffer("running_mean"), &[-0.0336624, 0.0268864]);
+    assert_close(&buffer("running_var"), &[0.935095, 0.9550508]);
     let expected = [
-        0.265934151658,
-        -0.273239287489,
-        -0.148970578696,
-        0.231511483101,
-        0.162000994471,
-        0.527067478886,
-        1.613028314871,
-        0.679905106424,
+        0.2659342, -0.2732393, -0.1489706, 0.2315115, 0.162001, 0.5270675, 1.6130283, 0.6799051,
     ];
     assert_close(&layer.forward(&x, Mode::Eval).unwrap(), &expected);
 }
@@ -173,12 +135,7 @@ fn batch_norm_of_vectors_agrees() {
     let layer = layers::batch_norm(2, Default::default(), &store.root()).unwrap();
     fill(&store);
     let expected = [
-        0.457402468633,
-        0.257428059507,
-        -0.764439746144,
-        0.0180949311,
-        0.307037277511,
-        2.248889963817,
+        0.4574025, 0.2574281, -0.7644397, 0.0180949, 0.3070373, 2.24889,
     ];
     let y = layer.forward(&wave(100.0, (3, 2)), Mode::Train).unwrap();
     assert_close(&y, &expected);
@@ -191,12 +148,7 @@ fn layer_norm_agrees() -> TensorResult<()> {
     let layer = layers::layer_norm(3, &store.root()).unwrap();
     fill(&store);
     let expected = [
-        0.718641023635,
-        0.618270107869,
-        0.320260036009,
-        -0.703465812391,
-        0.992116738384,
-        1.522298865744,
+        0.718641, 0.6182701, 0.32026, -0.7034658, 0.9921167, 1.5222989,
     ];
     assert_close(&layer.forward(&wave(100.0, (2, 3)))?, &expected);
     Ok(())
@@ -208,40 +160,16 @@ fn layer_norm_agrees() -> TensorResult<()> {
 fn activations_agree() -> TensorResult<()> {
     use layers::Activation::{Elu, Gelu, Identity, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
     let x = Tensor::new(&[-2f64, -0.5, 0.5, 2.0], &Device::Cpu)?;
-    let half = 0.46211715726;
-    let one = 0.964027580076;
+    let half = 0.4621172;
+    let one = 0.9640276;
     for (activation, expected) in [
         (Relu, [0.0, 0.0, 0.5, 2.0]),
         (LeakyRelu, [-0.4, -0.1, 0.5, 2.0]),
-        (Elu, [-0.864664716763, -0.393469340287, 0.5, 2.0]),
-        (
-            Silu,
-            [
-                -0.238405844044,
-                -0.188770334399,
-                0.311229665601,
-                1.761594155956,
-            ],
-        ),
-        (
-            Gelu,
-            [
-                -0.045500263896,
-                -0.154268769363,
-                0.345731230637,
-                1.954499736104,
-            ],
-        ),
+        (Elu, [-0.8646647, -0.3934693, 0.5, 2.0]),
+        (Silu, [-0.2384058, -0.1887703, 0.3112297, 1.7615942]),
+        (Gelu, [-0.0455003, -0.1542688, 0.3457312, 1.9544997]),
         (Tanh, [-one, -half, half, one]),
-        (
-            Sigmoid,
-            [
-                0.119202922022,
-                0.377540668798,
-                0.622459331202,
-                0.880797077978,
-            ],
-        ),
+        (Sigmoid, [0.1192029, 0.3775407, 0.6224593, 0.8807971]),
         (Identity, [-2.0, -0.5, 0.5, 2.0]),
     ] {
         assert_close(&activation.forward(&x)?, &expected);
@@ -252,8 +180,8 @@ fn activations_agree() -> TensorResult<()> {
 // F.interpolate(wave(100., 1, 1, 2, 2), scale_factor=2, mode="nearest")
 #[test]
 fn upsampling_agrees() {
-    let (a, b) = (-0.50636564111, 0.452025787178);
-    let (c, d) = (0.994826791358, 0.622988631442);
+    let (a, b) = (-0.5063656, 0.4520258);
+    let (c, d) = (0.9948268, 0.6229886);
     let expected = [a, a, b, b, a, a, b, b, c, c, d, d, c, c, d, d];
     let y = layers::upsample_nearest(&wave(100.0, (1, 1, 2, 2)), 2).unwrap();
     assert_eq!(y.dims(), [1, 1, 4, 4]);
@@ -288,35 +216,20 @@ fn spectral_norm_agrees_in_values_vectors_and_gradient() -> TensorResult<()> {
     start_vectors(&store);
 
     let x = wave(100.0, (2, 3));
-    let expected = [
-        -0.401106612447,
-        1.339474500712,
-        0.284287871352,
-        0.452998941565,
-    ];
+    let expected = [-0.4011066, 1.3394745, 0.2842879, 0.4529989];
     assert_close(&layer.forward(&x)?, &expected);
     let buffer = |name: &str| store.get(name).unwrap().value();
-    assert_close(&buffer("weight_u"), &[-0.704268656374, 0.709933560025]);
-    let expected = [0.334191069947, 0.787906006614, 0.517223794415];
+    assert_close(&buffer("weight_u"), &[-0.7042687, 0.7099336]);
+    let expected = [0.3341911, 0.787906, 0.5172238];
     assert_close(&buffer("weight_v"), &expected);
 
     let y = layer.forward(&x)?;
-    let expected = [
-        -0.4002093209,
-        1.338360446913,
-        0.283651908005,
-        0.453867969075,
-    ];
+    let expected = [-0.4002093, 1.3383604, 0.2836519, 0.453868];
     assert_close(&y, &expected);
     let gradients = y.sum_all()?.backward()?;
     let weight = store.get("weight_orig").unwrap();
     let expected = [
-        0.064592944195,
-        0.0711712833,
-        0.012315072762,
-        0.066817109882,
-        0.075765422398,
-        0.015055354972,
+        0.0645929, 0.0711713, 0.0123151, 0.0668171, 0.0757654, 0.0150554,
     ];
     assert_close(gradients.get(weight.var()).unwrap(), &expected);
     Ok(())
@@ -338,14 +251,7 @@ fn a_spectrally_normalised_convolution_agrees() -> TensorResult<()> {
     fill(&store);
     start_vectors(&store);
     let expected = [
-        0.25249699271,
-        -1.465245645294,
-        -0.518580379959,
-        1.275467844202,
-        1.674458278205,
-        0.53895265606,
-        -0.109393163691,
-        0.973852795382,
+        0.252497, -1.4652456, -0.5185804, 1.2754678, 1.6744583, 0.5389527, -0.1093932, 0.9738528,
     ];
     assert_close(&layer.forward(&wave(100.0, (1, 2, 3, 3)))?, &expected);
     Ok(())

@@ -75,3 +75,61 @@ impl Weight {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::super::{ConvTranspose2dConfig, LinearConfig, conv_transpose2d, linear_with};
+    use super::*;
+    use crate::ParamStore;
+
+    fn store() -> ParamStore {
+        ParamStore::new(9, DType::F64, &Device::Cpu)
+    }
+
+    fn largest(store: &ParamStore, path: &str) -> f64 {
+        let values = store.get(path).unwrap().value().flatten_all().unwrap();
+        let values = values.to_vec1::<f64>().unwrap();
+        values.iter().fold(0.0, |largest, x| x.abs().max(largest))
+    }
+
+    #[test]
+    fn a_layer_without_bias_declares_none() {
+        let store = store();
+        let config = LinearConfig {
+            bias: Bias::None,
+            ..Default::default()
+        };
+        linear_with(3, 2, config, &store.root()).unwrap();
+        assert_eq!(store.paths(), ["weight"]);
+    }
+
+    #[test]
+    fn a_bias_starts_as_it_is_told() {
+        let store = store();
+        let config = LinearConfig {
+            bias: Bias::Init(Init::Constant(0.5)),
+            ..Default::default()
+        };
+        linear_with(3, 2, config, &store.root()).unwrap();
+        let bias = store.get("bias").unwrap().value();
+        assert_eq!(bias.to_vec1::<f64>().unwrap(), [0.5, 0.5]);
+    }
+
+    // PyTorch 2.15: nn.ConvTranspose2d(2, 500, 3) starts both from U(±1/√(500·3·3)), for
+    // torch.nn.init._calculate_fan_in_and_fan_out(weight) is (4500, 18).
+    #[test]
+    fn a_transposed_convolution_counts_its_fan_in_as_pytorch_does() {
+        let store = store();
+        conv_transpose2d(2, 500, ConvTranspose2dConfig::default(), &store.root()).unwrap();
+        let bound = 1.0 / 4500f64.sqrt();
+        for path in ["weight", "bias"] {
+            let largest = largest(&store, path);
+            assert!(
+                (0.97 * bound..=bound).contains(&largest),
+                "{path}: {largest}"
+            );
+        }
+    }
+}
