@@ -224,6 +224,7 @@ impl Subject {
         let entry = registry.get(&self.name)?;
         let copy = entry.build(&self.config, &data_info(), &store.root())?;
         store.load(&decode_tensors(&bytes)?)?;
+        store.freeze();
         let (ours, theirs) = (self.images(&*self.model)?, self.images(&*copy)?);
         for ((what, ours), (_, theirs)) in ours.iter().zip(&theirs) {
             self.require(bits(ours)? == bits(theirs)?, || {

@@ -7,7 +7,7 @@
 use candle_core::{Device, DType, Module, Tensor};
 use latentlab_core::{
     Batch, DataInfo, Elbo, Error, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
-    Result, Sample, Step,
+    Result, Sample, Step, ValueRange,
 };
 use latentlab_losses::{batch_mean, divergence, reconstruction};
 use latentlab_tensor::{
@@ -114,6 +114,7 @@ pub struct Vae {
     decoder: Network,
     /// Log-variance of a pixel where it is learned, `[1]`.
     pixel_log_var: Option<Parameter>,
+    range: ValueRange,
     dtype: DType,
     device: Device,
 }
@@ -152,6 +153,7 @@ impl ModelSpec for Vae {
             log_var: linear(features, config.latent, &params.at("log_var"))?,
             decoder,
             pixel_log_var,
+            range: data.range,
             dtype: params.dtype(),
             device: params.device().clone(),
             config: config.clone(),
@@ -183,7 +185,11 @@ impl Sample for Vae {
     }
 
     fn generate(&self, latent: &Tensor, _labels: Option<&Tensor>) -> Result<Tensor> {
-        self.decode(latent)
+        let mean = self.decode(latent)?;
+        match self.range {
+            ValueRange::Unit => Ok(mean.clamp(0.0, 1.0)?),
+            ValueRange::Real => Ok(mean),
+        }
     }
 }
 
