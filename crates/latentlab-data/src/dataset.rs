@@ -183,6 +183,13 @@ impl Dataset {
 /// Whether the options fit the data.
 fn check(options: &Options, loaded: &Loaded) -> Result<()> {
     let train = loaded.train.len();
+    if train == 0 {
+        let problem = format!(
+            "the {} images are all to test on, none is left to train on",
+            loaded.test.len()
+        );
+        return Err(latentlab_core::Error::config("data", problem).into());
+    }
     if options.binarise != Binarise::None && loaded.range != ValueRange::Unit {
         let problem = "needs values in [0, 1], and these data are real numbers; use \"none\"";
         return Err(Error::config("binarise", problem));

@@ -39,7 +39,12 @@ fn a_folder_of_grey_images_has_no_labels() {
     let dir = tempdir().unwrap();
     for n in 0..10u8 {
         let image = GrayImage::from_pixel(3, 3, Luma([n * 20]));
-        image.save(dir.path().join(format!("{n}.png"))).unwrap();
+        image
+            .save(
+                dir.path()
+                    .join(format!("{n}.{}", if n == 0 { "jpg" } else { "png" })),
+            )
+            .unwrap();
     }
     fs::write(dir.path().join("notes.txt"), "no image").unwrap();
     let keys = toml::toml! { size = 3 channels = 1 };

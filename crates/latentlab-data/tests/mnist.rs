@@ -1,8 +1,8 @@
 //! The embedded MNIST is the published one, and its batches stay what they are.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use latentlab_core::{BatchSource, ValueRange};
 use latentlab_data::{DataConfig, Dataset, Loader, Split};
 use sha2::{Digest, Sha256};
@@ -117,12 +117,45 @@ fn static_binarisation_is_the_same_in_every_epoch_and_dynamic_is_not() {
 }
 
 #[test]
-fn opening_takes_no_longer_than_a_few_seconds() {
-    let start = Instant::now();
-    open(toml! { name = "mnist" });
-    let first = start.elapsed();
-    let start = Instant::now();
-    open(toml! { name = "mnist" });
-    println!("opened in {first:?}, again in {:?}", start.elapsed());
-    assert!(first.as_secs() < 5, "{first:?}");
+fn some_training_images_are_mirrored_and_all_others_are_left_alone() {
+    let images = |table: Table| {
+        let mut loader = Loader::new(open(table), 64, 0, 0, &Device::Cpu).unwrap();
+        loader.batch(0).unwrap().images
+    };
+    let plain = images(toml! { name = "mnist" });
+    let flipped = images(toml! { name = "mnist" flip = true });
+    let mirrored = plain.flip(&[3]).unwrap();
+    let rows = |images: &Tensor| images.flatten_from(1).unwrap().to_vec2::<f32>().unwrap();
+    let (plain, flipped, mirrored) = (rows(&plain), rows(&flipped), rows(&mirrored));
+    let mut changed = 0;
+    for ((plain, flipped), mirrored) in plain.iter().zip(&flipped).zip(&mirrored) {
+        assert!(flipped == plain || flipped == mirrored);
+        changed += usize::from(flipped == mirrored);
+    }
+    // Four standard deviations of 4 around 32.
+    assert!((16..=48).contains(&changed), "{changed}");
+}
+
+#[test]
+fn threads_make_the_same_random_changes() {
+    let dataset = open(toml! { name = "mnist" binarise = "dynamic" flip = true });
+    let batches = |workers| {
+        let mut loader = Loader::new(dataset.clone(), 16, 0, workers, &Device::Cpu).unwrap();
+        [0, 1, 2, 7, 3].map(|index| {
+            let images = loader.batch(index).unwrap().images;
+            images.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        })
+    };
+    let inline = batches(0);
+    assert!(inline == batches(1) && inline == batches(2));
+}
+
+#[test]
+fn an_image_that_is_not_there_is_an_error() {
+    let mnist = open(toml! { name = "mnist" });
+    let message = mnist
+        .images(Split::Test, &[10_000], &Device::Cpu)
+        .unwrap_err()
+        .to_string();
+    assert_eq!(message, "image 10000 of Test is out of range, it has 10000");
 }

@@ -24,6 +24,11 @@ fn options_that_do_not_fit_the_data_name_their_key() {
         held_out.starts_with("`data.validation`: is 10, but"),
         "{held_out}"
     );
+    let untrained = message(toml::toml! { name = "ring" train = 0 });
+    assert!(
+        untrained.starts_with("`data`: the 10000 images are all to test on"),
+        "{untrained}"
+    );
     let nowhere = message(toml::toml! { name = "idx" });
     assert!(nowhere.starts_with("`data.dir`: missing"), "{nowhere}");
 }
