@@ -1,1 +1,30 @@
 //! What a trained generative model is worth.
+//!
+//! Metrics ask for what a model can do (a likelihood, a reconstruction) or look at samples; none
+//! knows a model by name. All sums are taken on the host in 64 bits.
+//!
+//! ```
+//! use latentlab_metrics::{jensen_shannon, total_variation};
+//!
+//! let (loaded, fair) = ([0.5, 0.5, 0.0], [1.0 / 3.0; 3]);
+//! assert!((total_variation(&loaded, &fair)? - 1.0 / 3.0).abs() < 1e-12);
+//! assert!(jensen_shannon(&loaded, &fair)? < 2f64.ln());
+//! # Ok::<(), latentlab_core::Error>(())
+//! ```
+
+mod distribution;
+mod likelihood;
+mod modes;
+mod reconstruction;
+mod spread;
+
+pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
+pub use likelihood::{ACTIVE, EvidenceBound, evidence_bound, importance_bound};
+pub use modes::{Coverage, mode_coverage};
+pub use reconstruction::squared_error;
+pub use spread::pixel_deviation;
+
+/// The error of a metric that was given nothing to judge.
+fn nothing(what: &str) -> latentlab_core::Error {
+    latentlab_core::Error::Data(format!("there are no {what} to evaluate"))
+}
