@@ -73,6 +73,8 @@
 
 mod checkpoint;
 mod config;
+mod coverage;
+mod descent;
 mod durable;
 mod ema;
 mod error;

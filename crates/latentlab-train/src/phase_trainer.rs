@@ -1,14 +1,14 @@
 //! The training step of every model: its phases, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use candle_core::Tensor;
-use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Loss, Phase, Step};
+use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Phase, Step};
 use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng};
 
 use crate::{
-    Ema, Error, Gradients, Optimizer, PhaseReport, Result, StepReport, TrainConfig, Trainer,
-    gradients,
+    Ema, Error, Optimizer, PhaseReport, Result, StepReport, TrainConfig, Trainer,
+    coverage::Coverage, descent::descend, optimizer::mismatches,
 };
 
 /// Trains any model by running its phases: each one's loss, its gradient, its group's optimizer.
@@ -21,6 +21,7 @@ pub struct PhaseTrainer {
     seed: u64,
     total_steps: u64,
     steps: u64,
+    /// Until every phase has run once.
     coverage: Option<Coverage>,
 }
 
@@ -29,14 +30,6 @@ pub struct PhaseTrainer {
 struct Group {
     parameters: Vec<(String, Parameter)>,
     optimizer: Optimizer,
-    phases: Vec<&'static str>,
-}
-
-/// What has run and been reached by a gradient so far, until every phase has run once.
-#[derive(Debug, Default)]
-struct Coverage {
-    phases: BTreeSet<&'static str>,
-    paths: BTreeSet<(&'static str, String)>,
 }
 
 impl PhaseTrainer {
@@ -67,26 +60,18 @@ impl PhaseTrainer {
             if !names.insert(phase.name) {
                 return Err(error("appears twice in the model's list".to_owned()));
             }
-            if !groups.contains_key(phase.params) {
+            if let Entry::Vacant(place) = groups.entry(phase.params) {
                 let parameters = store.parameters(phase.params);
                 if parameters.is_empty() {
                     let problem = format!("moves `{}`, where no parameter is", phase.params);
                     return Err(error(problem));
                 }
                 let optimizer = Optimizer::new(&parameters, config.optimizer_of(phase.params)?)?;
-                let phases = Vec::new();
-                groups.insert(
-                    phase.params,
-                    Group {
-                        parameters,
-                        optimizer,
-                        phases,
-                    },
-                );
+                place.insert(Group {
+                    parameters,
+                    optimizer,
+                });
             }
-            groups
-                .entry(phase.params)
-                .and_modify(|group| group.phases.push(phase.name));
         }
         let mut named = config.optimizers.keys();
         if let Some(name) = named.find(|name| !groups.contains_key(name.as_str())) {
@@ -119,7 +104,11 @@ impl PhaseTrainer {
     }
 
     fn run(&mut self, phase: &Phase<'_>, batch: &Batch, number: u64) -> Result<PhaseReport> {
-        let Some(group) = self.groups.get_mut(phase.params) else {
+        let Some(Group {
+            parameters,
+            optimizer,
+        }) = self.groups.get_mut(phase.params)
+        else {
             let problem = "is not one of the phases that training began with".to_owned();
             return Err(Error::Phase {
                 phase: phase.name.to_owned(),
@@ -127,77 +116,45 @@ impl PhaseTrainer {
             });
         };
         let rng = Rng::stream(self.seed, &format!("phase/{}", phase.name), number);
+        let mut step = Step { number, rng };
         self.store.train_only(phase.params);
-        let (loss, gradients) = descend(
-            phase,
-            batch,
-            self.accumulate,
-            &mut Step { number, rng },
-            &group.parameters,
-        )?;
+        let (loss, gradients) = descend(phase, batch, self.accumulate, &mut step, parameters)?;
         if let Some(coverage) = &mut self.coverage {
-            coverage.phases.insert(phase.name);
-            let paths = gradients.keys().map(|path| (phase.params, path.clone()));
-            coverage.paths.extend(paths);
+            coverage.note(phase, &gradients);
         }
-        let factor = group
-            .optimizer
-            .config()
-            .schedule
-            .factor(number, self.total_steps);
-        let grad_norm = group.optimizer.step(gradients, factor)?;
+        let factor = optimizer.config().schedule.factor(number, self.total_steps);
+        let grad_norm = optimizer.step(gradients, factor)?;
+        let (name, total, terms) = (phase.name, loss.total, loss.terms);
         Ok(PhaseReport {
-            name: phase.name,
-            total: loss.total,
-            terms: loss.terms,
+            name,
+            total,
+            terms,
             grad_norm,
         })
-    }
-
-    /// Once every phase has run, each parameter must have got a gradient from one that moves it.
-    ///
-    /// Not sooner: a phase need not reach all of its group. A gradient penalty, for one, does not
-    /// depend on the last bias.
-    fn check_coverage(&mut self) -> Result<()> {
-        let Some(coverage) = &self.coverage else {
-            return Ok(());
-        };
-        let phases = self.groups.values().flat_map(|group| &group.phases);
-        if !phases
-            .into_iter()
-            .all(|name| coverage.phases.contains(name))
-        {
-            return Ok(());
-        }
-        for (prefix, group) in &self.groups {
-            for (path, _) in &group.parameters {
-                if !coverage.paths.contains(&(*prefix, path.clone())) {
-                    let phases = group.phases.clone();
-                    return Err(Error::Unreached {
-                        path: path.clone(),
-                        phases,
-                    });
-                }
-            }
-        }
-        self.coverage = None;
-        Ok(())
     }
 }
 
 impl Trainer for PhaseTrainer {
     fn step(&mut self, model: &dyn GenerativeModel, batch: &Batch) -> Result<StepReport> {
         let step = self.steps + 1;
-        let mut phases = Vec::new();
-        for phase in model.phases().iter().filter(|phase| phase.is_due(step)) {
-            phases.push(self.run(phase, batch, step)?);
+        let phases = model.phases();
+        let mut reports = Vec::new();
+        for phase in phases.iter().filter(|phase| phase.is_due(step)) {
+            reports.push(self.run(phase, batch, step)?);
         }
         if let Some(ema) = &self.ema {
             ema.update(step)?;
         }
-        self.check_coverage()?;
+        if let Some(coverage) = &self.coverage
+            && coverage.is_complete(&phases, &self.store)?
+        {
+            self.coverage = None;
+        }
         self.steps = step;
-        Ok(StepReport { step, phases })
+        Ok(StepReport {
+            step,
+            phases: reports,
+        })
     }
 
     fn steps(&self) -> u64 {
@@ -215,18 +172,14 @@ impl Trainer for PhaseTrainer {
     }
 
     fn restore(&mut self, steps: u64, state: &BTreeMap<String, Tensor>) -> Result<()> {
-        let problems = crate::optimizer::mismatches(&self.state()?, state);
+        let problems = mismatches(&self.state()?, state);
         if !problems.is_empty() {
             return Err(TensorError::Mismatch { problems }.into());
         }
-        for (prefix, group) in &mut self.groups {
-            let own = group.optimizer.state()?;
-            let own = own
-                .into_keys()
-                .map(|path| (state[&join(prefix, &path)].clone(), path));
-            group
-                .optimizer
-                .restore(&own.map(|(tensor, path)| (path, tensor)).collect())?;
+        for (prefix, Group { optimizer, .. }) in &mut self.groups {
+            let paths = optimizer.state()?.into_keys();
+            let own = paths.map(|path| (path.clone(), state[&join(prefix, &path)].clone()));
+            optimizer.restore(&own.collect())?;
         }
         self.steps = steps;
         Ok(())
@@ -241,56 +194,10 @@ fn join(prefix: &str, path: &str) -> String {
     }
 }
 
-/// The loss of a phase on a batch and its gradient, computed on `parts` of the batch in turn.
-///
-/// Both are means over the parts, weighted by the parts' sizes.
-fn descend(
-    phase: &Phase<'_>,
-    batch: &Batch,
-    parts: usize,
-    step: &mut Step,
-    parameters: &[(String, Parameter)],
-) -> Result<(Loss, Gradients)> {
-    let mut gradients = Gradients::new();
-    let mut mean: Option<Loss> = None;
-    let size = batch.size()? as f64;
-    for part in batch.chunks(parts)? {
-        let share = part.size()? as f64 / size;
-        let loss = phase.loss(&part, step)?;
-        let weighted = (loss.total * share)?;
-        gradients::add(&mut gradients, &weighted.backward()?, parameters)?;
-        let terms = loss.terms.into_iter();
-        let terms = terms.map(|(name, value)| Ok((name, (value * share)?)));
-        let part = Loss {
-            total: weighted.detach(),
-            terms: terms.collect::<Result<_>>()?,
-        };
-        mean = Some(match mean {
-            None => part,
-            Some(mean) => sum(mean, part)?,
-        });
-    }
-    let problem = || "got an empty batch".to_owned();
-    let empty = || Error::Phase {
-        phase: phase.name.to_owned(),
-        problem: problem(),
-    };
-    Ok((mean.ok_or_else(empty)?, gradients))
-}
-
-fn sum(a: Loss, b: Loss) -> Result<Loss> {
-    let terms = a.terms.into_iter().zip(b.terms);
-    let terms = terms.map(|((name, a), (_, b))| Ok((name, (a + b)?)));
-    Ok(Loss {
-        total: (a.total + b.total)?,
-        terms: terms.collect::<Result<_>>()?,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Module};
-    use latentlab_core::BatchSource;
+    use latentlab_core::{BatchSource, Loss};
     use latentlab_tensor::layers::{Linear, linear};
 
     use super::*;
@@ -384,34 +291,6 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_batch_give_the_gradient_and_the_loss_of_the_whole() {
-        let mut results = Vec::new();
-        for parts in [1, 2, 3, 7] {
-            let (model, store) = single(plain);
-            let parameters = store.parameters("");
-            let phase = &model.phases()[0];
-            let mut step = Step {
-                number: 1,
-                rng: Rng::stream(1, "test", 1),
-            };
-            let (loss, gradients) =
-                descend(phase, &batch(), parts, &mut step, &parameters).unwrap();
-            let gradient: Vec<f64> = gradients["layer.weight"]
-                .flatten_all()
-                .unwrap()
-                .to_vec1()
-                .unwrap();
-            let scalars = [&loss.total, &loss.terms[0].1].map(|t| t.to_scalar::<f64>().unwrap());
-            results.push([gradient, scalars.to_vec()].concat());
-        }
-        for other in &results[1..] {
-            for (a, b) in results[0].iter().zip(other) {
-                assert!((a - b).abs() < 1e-12, "{a} is not {b}");
-            }
-        }
-    }
-
-    #[test]
     fn the_schedule_sets_the_pace_of_each_step() {
         let (model, store) = single(plain);
         let text = "optimizer = { name = 'sgd', schedule = { name = 'linear' } }";
@@ -430,38 +309,18 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_no_phase_reaches_is_named_once_all_have_run() {
+    fn a_loss_that_is_cut_off_from_a_parameter_ends_the_run() {
         let (model, store) = single(|model| {
-            let cut = Phase::new("fit", |batch, _| {
+            let cut = Phase::new("layer", |batch, _| {
                 let output = model.layer.forward(&batch.images)?.detach();
                 let bias = model.layer.bias().expect("there is one").value();
                 Ok(Loss::new(output.broadcast_add(&bias)?.sqr()?.mean_all()?))
             });
-            vec![
-                cut.moving("layer"),
-                square(model, "rest").moving("layer").every(5),
-            ]
+            vec![cut]
         });
         let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
-        for _ in 1..=5 {
-            trainer.step(&model, &batch()).unwrap(); // the second phase may reach it, and does
-        }
-
-        let (model, store) = single(|model| {
-            vec![
-                Phase::new("fit", |_, _| {
-                    let bias = model.layer.bias().expect("there is one").value();
-                    Ok(Loss::new(bias.sqr()?.sum_all()?))
-                })
-                .moving("layer"),
-            ]
-        });
-        let mut trainer = PhaseTrainer::new(&model, &store, &config(""), 10, 1).unwrap();
-        assert_eq!(
-            trainer.step(&model, &batch()).unwrap_err().to_string(),
-            "parameter `layer.weight` got no gradient from phase `fit`: it would keep its initial \
-             value for ever"
-        );
+        let message = trainer.step(&model, &batch()).unwrap_err().to_string();
+        assert!(message.starts_with("parameter `layer.weight` got no gradient from phase `layer`"));
     }
 
     #[test]

@@ -279,57 +279,6 @@ mod tests {
         );
     }
 
-    /// Leaves the directory as a kill in the given stage of saving step 600 would.
-    fn kill_in_stage(stage: usize, store: &CheckpointStore) {
-        let unfinished = store.directory.join(format!("{UNFINISHED}step-000600"));
-        let elsewhere = tempfile::tempdir().unwrap();
-        let complete = CheckpointStore::open(elsewhere.path()).unwrap();
-        complete.save(&snapshot(600)).unwrap();
-        let complete = elsewhere.path().join("step-000600");
-        fs::create_dir(&unfinished).unwrap();
-        let whole_files = stage.min(5);
-        let names = FILES.iter().chain([&MANIFEST]);
-        for name in names.take(whole_files) {
-            fs::copy(complete.join(name), unfinished.join(name)).unwrap();
-        }
-        if stage < 5 {
-            fs::write(unfinished.join("half"), b"a torn file").unwrap();
-        }
-        if stage >= 6 {
-            fs::rename(&unfinished, store.directory.join("step-000600")).unwrap();
-        }
-        if stage >= 7 {
-            fs::write(store.directory.join("LATEST.tmp"), b"step-0").unwrap();
-        }
-    }
-
-    #[test]
-    fn a_kill_in_any_stage_of_a_save_leaves_the_checkpoint_before() {
-        for stage in 0..=7 {
-            let (_directory, store) = store();
-            store.save(&snapshot(500)).unwrap();
-            kill_in_stage(stage, &store);
-            let store = CheckpointStore::open(&store.directory).unwrap();
-            assert_eq!(store.latest().unwrap().unwrap().step, 500, "stage {stage}");
-            let leftover = |name: &String| name.starts_with(UNFINISHED) || name.ends_with(".tmp");
-            assert!(
-                !store.names().unwrap().iter().any(leftover),
-                "stage {stage}"
-            );
-            store.save(&snapshot(600)).unwrap();
-            let latest = store.latest().unwrap().unwrap();
-            assert_eq!(bytes(&latest), bytes(&snapshot(600)), "stage {stage}");
-        }
-    }
-
-    #[test]
-    fn a_kill_before_the_first_latest_is_written_leaves_the_complete_checkpoint() {
-        let (_directory, store) = store();
-        store.save(&snapshot(500)).unwrap();
-        fs::remove_file(store.directory.join(LATEST)).unwrap();
-        assert_eq!(store.latest().unwrap().unwrap().step, 500);
-    }
-
     #[test]
     fn a_save_that_fails_names_the_file_and_leaves_the_checkpoint_before() {
         let (_directory, store) = store();

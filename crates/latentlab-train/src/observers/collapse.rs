@@ -10,7 +10,7 @@ pub const FAKE_ACCURACY: &str = "discriminator/fake_accuracy";
 /// The record's mean over pixels of the standard deviation over samples.
 pub const SAMPLE_SPREAD: &str = "samples/spread";
 /// The record's number of latent dimensions that carry information.
-pub const ACTIVE_UNITS: &str = "kl/active_units";
+pub const ACTIVE_UNITS: &str = "test/active_units";
 
 /// Records in a row on which the discriminator has to be perfect before it counts.
 const PATIENCE: u32 = 10;
