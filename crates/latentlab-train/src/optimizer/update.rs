@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Shape, Tensor, Var};
+use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Shape, Tensor, Var};
 use num_traits::Float;
 
 use super::{Rule, rule::At};
@@ -26,44 +26,22 @@ impl Slots {
 
     /// The slots with given values, tensors in the shape of `parameter`.
     pub(super) fn new(values: &[&Tensor], parameter: &Var) -> Result<Self> {
-        let flat = |tensor: &&Tensor| tensor.flatten_all();
         Ok(match (parallel::in_place(parameter), parameter.dtype()) {
-            (true, DType::F32) => Self::F32(
-                values
-                    .iter()
-                    .map(|tensor| flat(tensor)?.to_vec1())
-                    .collect::<candle_core::Result<_>>()?,
-            ),
-            (true, _) => Self::F64(
-                values
-                    .iter()
-                    .map(|tensor| flat(tensor)?.to_vec1())
-                    .collect::<candle_core::Result<_>>()?,
-            ),
-            (false, _) => Self::Composed(
-                values
-                    .iter()
-                    .map(|tensor| tensor.to_device(parameter.device())?.copy())
-                    .collect::<candle_core::Result<_>>()?,
-            ),
+            (true, DType::F32) => Self::F32(each(values, |slot| slot.flatten_all()?.to_vec1())?),
+            (true, _) => Self::F64(each(values, |slot| slot.flatten_all()?.to_vec1())?),
+            (false, _) => Self::Composed(each(values, |slot| {
+                slot.to_device(parameter.device())?.copy()
+            })?),
         })
     }
 
     /// Copies of the slots in the parameter's shape.
     pub(super) fn tensors(&self, shape: &Shape) -> Result<Vec<Tensor>> {
-        let device = &candle_core::Device::Cpu;
-        let tensors = match self {
-            Self::F32(slots) => slots
-                .iter()
-                .map(|slot| Tensor::from_slice(slot, shape, device))
-                .collect::<candle_core::Result<_>>()?,
-            Self::F64(slots) => slots
-                .iter()
-                .map(|slot| Tensor::from_slice(slot, shape, device))
-                .collect::<candle_core::Result<_>>()?,
-            Self::Composed(slots) => slots.clone(),
-        };
-        Ok(tensors)
+        match self {
+            Self::F32(slots) => each(slots, |slot| Tensor::from_slice(slot, shape, &Device::Cpu)),
+            Self::F64(slots) => each(slots, |slot| Tensor::from_slice(slot, shape, &Device::Cpu)),
+            Self::Composed(slots) => each(slots, Tensor::copy),
+        }
     }
 
     /// Moves `parameter` by `rule`; `count` is the number of this update, from 1.
@@ -84,6 +62,13 @@ impl Slots {
         let update = Update { rule, at, slots };
         Ok(parameter.inplace_op2(&gradient.contiguous()?, &update)?)
     }
+}
+
+fn each<A, B>(slots: &[A], convert: impl Fn(&A) -> candle_core::Result<B>) -> Result<Vec<B>> {
+    Ok(slots
+        .iter()
+        .map(convert)
+        .collect::<candle_core::Result<_>>()?)
 }
 
 /// candle's in-place operations change one tensor, so the slots travel inside the operation.
@@ -136,10 +121,10 @@ impl InplaceOp2 for Update<'_> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
     use latentlab_tensor::Rng;
 
     use super::*;
+    use crate::optimizer::{RmsProp, Sgd};
 
     /// The greatest relative distance between the two paths after five updates.
     fn distance(rule: &Rule, dtype: DType) -> f64 {
@@ -177,11 +162,11 @@ mod tests {
         for name in Rule::NAMES {
             let mut rules = vec![Rule::named(name).unwrap()];
             match rules[0].clone() {
-                Rule::RmsProp(rule) => rules.push(Rule::RmsProp(super::super::RmsProp {
+                Rule::RmsProp(rule) => rules.push(Rule::RmsProp(RmsProp {
                     momentum: 0.5,
                     ..rule
                 })),
-                Rule::Sgd(rule) => rules.push(Rule::Sgd(super::super::Sgd {
+                Rule::Sgd(rule) => rules.push(Rule::Sgd(Sgd {
                     momentum: 0.5,
                     ..rule
                 })),
