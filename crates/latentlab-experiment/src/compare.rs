@@ -57,16 +57,19 @@ fn difference(first: &Path, second: &Path) -> Result<Option<String>> {
         let at = a.iter().zip(&b).position(|(a, b)| a != b);
         return Ok(match at {
             Some(at) => Some(format!("differs at byte {at}")),
-            None if a.len() != b.len() => {
-                Some(format!("{} bytes and {} bytes", a.len(), b.len()))
-            }
+            None if a.len() != b.len() => Some(format!("{} bytes and {} bytes", a.len(), b.len())),
             None => None,
         });
     }
     let (a, b) = (without_times(first, &a)?, without_times(second, &b)?);
     let at = a.iter().zip(&b).position(|(a, b)| a != b);
     Ok(match at {
-        Some(at) => Some(format!("differs in line {}: {} and {}", at + 1, a[at], b[at])),
+        Some(at) => Some(format!(
+            "differs in line {}: {} and {}",
+            at + 1,
+            a[at],
+            b[at]
+        )),
         None if a.len() != b.len() => Some(format!("{} lines and {} lines", a.len(), b.len())),
         None => None,
     })
@@ -133,7 +136,10 @@ mod tests {
         let found = compare(first.path(), second.path()).unwrap();
         let files: Vec<_> = found.different.iter().map(|(file, _)| file).collect();
         let expected = ["extra.png", "metrics.jsonl", "params.safetensors"];
-        assert_eq!(files, expected.map(PathBuf::from).iter().collect::<Vec<_>>());
+        assert_eq!(
+            files,
+            expected.map(PathBuf::from).iter().collect::<Vec<_>>()
+        );
         assert_eq!(found.different[2].1, "differs at byte 2");
     }
 }

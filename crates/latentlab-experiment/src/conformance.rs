@@ -11,9 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Device, Tensor};
-use latentlab_core::{
-    Batch, DataInfo, GenerativeModel, ImageShape, Registry, Step, ValueRange,
-};
+use latentlab_core::{Batch, DataInfo, GenerativeModel, ImageShape, Registry, Step, ValueRange};
 use latentlab_tensor::{ParamStore, Rng, decode_tensors, encode_tensors};
 use latentlab_train::{PhaseTrainer, TrainConfig, Trainer};
 use toml::Table;
@@ -195,7 +193,10 @@ impl Subject {
         self.store.freeze();
         let bad = self.store.first_non_finite()?;
         self.require(bad.is_none(), || {
-            format!("a training step makes `{}` infinite", bad.unwrap_or_default())
+            format!(
+                "a training step makes `{}` infinite",
+                bad.unwrap_or_default()
+            )
         })
     }
 

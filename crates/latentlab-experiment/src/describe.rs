@@ -63,8 +63,10 @@ fn write_table(text: &mut String, path: &str, table: &Table, place: Place, schem
 
 /// Whether `name` ends in `.*` and `path` is one level below it.
 fn matches_group(name: &str, path: &str) -> bool {
-    name.strip_suffix('*')
-        .is_some_and(|prefix| path.strip_prefix(prefix).is_some_and(|rest| !rest.contains('.')))
+    name.strip_suffix('*').is_some_and(|prefix| {
+        path.strip_prefix(prefix)
+            .is_some_and(|rest| !rest.contains('.'))
+    })
 }
 
 fn write_comment(text: &mut String, place: Place) {

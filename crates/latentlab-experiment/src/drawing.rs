@@ -89,7 +89,7 @@ fn draw(images: &Tensor, dataset: &Dataset, form: Form) -> Result<Picture> {
             Ok(picture::scatter(images, (-reach, reach))?)
         }
         Form::Bars => {
-            let shares = vec![];
+            let shares = latentlab_metrics::class_shares(images)?;
             let pairs: Vec<_> = truth(dataset)?.into_iter().zip(shares).collect();
             Ok(picture::bars(&pairs))
         }
@@ -105,7 +105,9 @@ fn reach(dataset: &Dataset) -> Result<f64> {
 
 /// Shares of the outcomes among test images.
 fn truth(dataset: &Dataset) -> Result<Vec<f64>> {
-    todo!()
+    Ok(latentlab_metrics::class_shares(&some_test_images(
+        dataset,
+    )?)?)
 }
 
 fn some_test_images(dataset: &Dataset) -> Result<Tensor> {

@@ -61,9 +61,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Argument(_) => 2,
-            Self::Model(
-                latentlab_core::Error::Config { .. } | latentlab_core::Error::Unknown { .. },
-            ) => 2,
+            Self::Model(error) | Self::Train(latentlab_train::Error::Core(error)) => match error {
+                latentlab_core::Error::Config { .. }
+                | latentlab_core::Error::Unknown { .. }
+                | latentlab_core::Error::Tensor(latentlab_tensor::Error::Device(_)) => 2,
+                _ => 1,
+            },
             Self::Train(latentlab_train::Error::Diverged { .. }) => 3,
             _ => 1,
         }

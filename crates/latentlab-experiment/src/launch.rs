@@ -43,7 +43,10 @@ pub fn with_environment(threads: usize) -> Option<ExitCode> {
 fn replace(mut command: Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    eprintln!("error: cannot start {:?} again: {error}", command.get_program());
+    eprintln!(
+        "error: cannot start {:?} again: {error}",
+        command.get_program()
+    );
     ExitCode::FAILURE
 }
 
@@ -52,7 +55,10 @@ fn replace(mut command: Command) -> ExitCode {
     match command.status() {
         Ok(status) => ExitCode::from(status.code().unwrap_or(1) as u8),
         Err(error) => {
-            eprintln!("error: cannot start {:?} again: {error}", command.get_program());
+            eprintln!(
+                "error: cannot start {:?} again: {error}",
+                command.get_program()
+            );
             ExitCode::FAILURE
         }
     }

@@ -30,9 +30,7 @@ mod run_dir;
 mod session;
 pub mod train;
 
-pub use config::{
-    Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless,
-};
+pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};

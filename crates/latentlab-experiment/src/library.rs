@@ -11,7 +11,10 @@ pub const EMBEDDED: [(&str, &str); 6] = [
     ("ae-mnist", include_str!("../experiments/ae-mnist.toml")),
     ("vae-mnist", include_str!("../experiments/vae-mnist.toml")),
     ("gan-mnist", include_str!("../experiments/gan-mnist.toml")),
-    ("dcgan-mnist", include_str!("../experiments/dcgan-mnist.toml")),
+    (
+        "dcgan-mnist",
+        include_str!("../experiments/dcgan-mnist.toml"),
+    ),
     ("gan-ring", include_str!("../experiments/gan-ring.toml")),
     ("gan-dice", include_str!("../experiments/gan-dice.toml")),
 ];

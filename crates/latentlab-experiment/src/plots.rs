@@ -61,7 +61,10 @@ fn draw(
         for (index, (name, curve)) in curves.iter().enumerate() {
             let colour = Palette99::pick(index).to_rgba();
             chart
-                .draw_series(LineSeries::new(curve.iter().copied(), colour.stroke_width(2)))?
+                .draw_series(LineSeries::new(
+                    curve.iter().copied(),
+                    colour.stroke_width(2),
+                ))?
                 .label(*name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
         }

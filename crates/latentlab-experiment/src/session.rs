@@ -84,7 +84,8 @@ impl Session {
             None => checkpoints.latest()?,
         };
         let snapshot = snapshot.ok_or_else(|| {
-            let problem = "there is no checkpoint yet; take the run up again with `latentlab resume`";
+            let problem =
+                "there is no checkpoint yet; take the run up again with `latentlab resume`";
             Error::format(&directory.join("checkpoints"), problem)
         })?;
         session.load(&snapshot)?;

@@ -86,7 +86,9 @@ impl Ended {
             }
         }
         for folder in ["samples", "reconstructions"] {
-            let picture = self.directory.join(format!("{folder}/step-{:06}.png", self.summary.step));
+            let picture = self
+                .directory
+                .join(format!("{folder}/step-{:06}.png", self.summary.step));
             if picture.is_file() {
                 text.push_str(&format!("\n  look at {}", picture.display()));
             }
@@ -121,7 +123,10 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
         ended: None,
         resumed: Vec::new(),
     };
-    directory.write(CONFIG, session.experiment.to_table()?.to_string().as_bytes())?;
+    directory.write(
+        CONFIG,
+        session.experiment.to_table()?.to_string().as_bytes(),
+    )?;
     directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
     directory.write_json("run.json", &record)?;
     train(&session, trainer, &directory, record, interrupted)
@@ -162,7 +167,10 @@ pub fn resume(
             .map(|difference| (difference.key, difference.before, difference.after))
             .collect(),
     });
-    directory.write(CONFIG, session.experiment.to_table()?.to_string().as_bytes())?;
+    directory.write(
+        CONFIG,
+        session.experiment.to_table()?.to_string().as_bytes(),
+    )?;
     directory.write_json("run.json", &record)?;
     train(&session, trainer, &directory, record, interrupted)
 }
@@ -182,12 +190,23 @@ pub fn resumable(
     let ends_with_run = before
         .get("optimizer")
         .into_iter()
-        .chain(before.get("optimizers").and_then(|table| table.as_table()).into_iter().flat_map(|table| table.values()))
+        .chain(
+            before
+                .get("optimizers")
+                .and_then(|table| table.as_table())
+                .into_iter()
+                .flat_map(|table| table.values()),
+        )
         .any(ends_with_run);
     let harmful: Vec<String> = found
         .iter()
         .filter(|found| !is_harmless(&found.key) || (found.key == "steps" && ends_with_run))
-        .map(|found| format!("  {}: {} before, now {}", found.key, found.before, found.after))
+        .map(|found| {
+            format!(
+                "  {}: {} before, now {}",
+                found.key, found.before, found.after
+            )
+        })
         .collect();
     if harmful.is_empty() {
         return Ok((experiment, found));
@@ -256,7 +275,12 @@ fn train(
     logging::start(directory.path())?;
     let experiment = &session.experiment;
     let from = trainer.steps();
-    tracing::info!(experiment = record.experiment, from, to = experiment.steps, "training");
+    tracing::info!(
+        experiment = record.experiment,
+        from,
+        to = experiment.steps,
+        "training"
+    );
     let metrics = directory.join(METRICS);
     let metrics_file = MetricsFile::open(&metrics, from)?;
     let past = read_metrics(&metrics)?;
@@ -292,7 +316,10 @@ fn train(
     });
     drop(observers);
     let status = match &outcome {
-        Ok(Outcome { reason: StopReason::Interrupted, .. }) => Status::Interrupted,
+        Ok(Outcome {
+            reason: StopReason::Interrupted,
+            ..
+        }) => Status::Interrupted,
         Ok(_) => Status::Finished,
         Err(latentlab_train::Error::Diverged { .. }) => Status::Diverged,
         Err(_) => Status::Failed,

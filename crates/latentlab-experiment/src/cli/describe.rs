@@ -30,8 +30,14 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let schemas = Schemas {
         experiment: schemars::schema_for!(Experiment).to_value(),
         tables: vec![
-            ("data", latentlab_data::schema(data_name.unwrap_or_default())?.to_value()),
-            ("model.config", registry.get(&experiment.model.name)?.schema().to_value()),
+            (
+                "data",
+                latentlab_data::schema(data_name.unwrap_or_default())?.to_value(),
+            ),
+            (
+                "model.config",
+                registry.get(&experiment.model.name)?.schema().to_value(),
+            ),
             ("optimizer", optimizer.clone()),
             ("optimizers.*", optimizer),
         ],

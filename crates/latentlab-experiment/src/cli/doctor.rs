@@ -9,11 +9,22 @@ pub(super) fn run() -> Result<u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let device = DeviceChoice::Auto.open()?;
     let here = Environment::current(threads, &format!("{device:?}"));
-    say(format!("latentlab  {} on candle {}", here.latentlab, here.candle));
+    say(format!(
+        "latentlab  {} on candle {}",
+        here.latentlab, here.candle
+    ));
     say(format!("compiler   {}", here.rustc));
-    say(format!("processor  {} ({})", here.cpu, here.cpu_features.join(", ")));
+    say(format!(
+        "processor  {} ({})",
+        here.cpu,
+        here.cpu_features.join(", ")
+    ));
     say(format!("threads    {threads}"));
-    for choice in [DeviceChoice::Cpu, DeviceChoice::Cuda(0), DeviceChoice::Metal] {
+    for choice in [
+        DeviceChoice::Cpu,
+        DeviceChoice::Cuda(0),
+        DeviceChoice::Metal,
+    ] {
         let answer = match choice.open() {
             Ok(_) => "ready".to_owned(),
             Err(error) => format!("no: {error}"),

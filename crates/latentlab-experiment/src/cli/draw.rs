@@ -124,9 +124,12 @@ fn ends(session: &Session, arguments: &InterpolateArguments, which: u64) -> Resu
     match (session.shown().reconstructor(), session.shown().sampler()) {
         (Some(reconstructor), _) => {
             let count = session.dataset.len(Split::Test) as u64;
-            let indices: Vec<usize> =
-                (0..arguments.rows).map(|_| rng.below(count) as usize).collect();
-            let batch = session.dataset.images(Split::Test, &indices, &session.device)?;
+            let indices: Vec<usize> = (0..arguments.rows)
+                .map(|_| rng.below(count) as usize)
+                .collect();
+            let batch = session
+                .dataset
+                .images(Split::Test, &indices, &session.device)?;
             Ok(reconstructor.encode(&batch.images)?)
         }
         (None, Some(sampler)) => Ok(sampler.prior(arguments.rows, &mut rng)?),
@@ -146,7 +149,11 @@ fn in_chunks(latent: &Tensor, decode: impl Fn(&Tensor) -> Result<Tensor>) -> Res
     let count = latent.dim(0)?;
     let mut images = Vec::new();
     for start in (0..count).step_by(CHUNK) {
-        images.push(decode(&latent.narrow(0, start, CHUNK.min(count - start))?)?);
+        images.push(decode(&latent.narrow(
+            0,
+            start,
+            CHUNK.min(count - start),
+        )?)?);
     }
     Ok(Tensor::cat(&images, 0)?)
 }

@@ -25,7 +25,8 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let models = registry
         .iter()
         .map(|entry| (entry.name.to_owned(), entry.summary.to_owned()));
-    let data = latentlab_data::names_and_summaries().map(|(name, summary)| (name.to_owned(), summary.to_owned()));
+    let data = latentlab_data::names_and_summaries()
+        .map(|(name, summary)| (name.to_owned(), summary.to_owned()));
     let sections = [
         ("experiments", experiments),
         ("models", models.collect()),

@@ -94,8 +94,16 @@ impl Changes {
                 table.insert(key.to_owned(), value);
             }
         };
-        put("seed", self.seed.map(|seed| integer("--seed", seed)).transpose()?);
-        put("steps", self.steps.map(|steps| integer("--steps", steps)).transpose()?);
+        put(
+            "seed",
+            self.seed.map(|seed| integer("--seed", seed)).transpose()?,
+        );
+        put(
+            "steps",
+            self.steps
+                .map(|steps| integer("--steps", steps))
+                .transpose()?,
+        );
         put("device", self.device.clone().map(Value::from));
         put(
             "threads",
@@ -109,7 +117,10 @@ impl Changes {
 
 fn integer(argument: &str, number: u64) -> Result<Value> {
     i64::try_from(number).map(Value::Integer).map_err(|_| {
-        Error::Argument(format!("{argument} {number}: TOML integers end at {}", i64::MAX))
+        Error::Argument(format!(
+            "{argument} {number}: TOML integers end at {}",
+            i64::MAX
+        ))
     })
 }
 

@@ -34,7 +34,10 @@ impl Arguments {
     fn record(&self) -> Result<RunRecord> {
         let file = self.run.join("run.json");
         if !file.is_file() {
-            let problem = format!("{} is no run directory: it has no run.json", self.run.display());
+            let problem = format!(
+                "{} is no run directory: it has no run.json",
+                self.run.display()
+            );
             return Err(Error::Argument(problem));
         }
         run_dir::read_json(&file)

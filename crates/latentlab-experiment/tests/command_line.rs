@@ -1,0 +1,227 @@
+//! The command line as a newcomer meets it, wrong arguments included.
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use latentlab_experiment::{Experiment, library};
+use toml::Table;
+
+fn latentlab() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latentlab"));
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Exit code and stderr of a call that must fail.
+fn failure(arguments: &[&str]) -> (i32, String) {
+    let output = latentlab().args(arguments).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    let text = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = latentlab().args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn without_arguments_it_prints_its_verbs() {
+    let (code, text) = failure(&[]);
+    assert_eq!(code, 2);
+    assert!(
+        text.contains("experiment") && text.contains("resume"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_misspelt_experiment_is_met_with_the_nearest() {
+    let (code, text) = failure(&["experiment", "gan-minst"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("did you mean `gan-mnist`?"), "{text}");
+}
+
+#[test]
+fn wrong_keys_and_values_name_the_field_and_the_valid_ones() {
+    for (setting, expected) in [
+        ("sed=1", vec!["sed", "seed"]),
+        ("model.name=gna", vec!["gna", "did you mean `gan`"]),
+        (
+            "model.config.laten=3",
+            vec!["model.config", "laten", "latent"],
+        ),
+        (
+            "model.config.objective=hing",
+            vec!["model.config.objective", "hinge"],
+        ),
+        (
+            "model.config.latent=0",
+            vec!["model.config.latent", "at least 1"],
+        ),
+        (
+            "model.config.generator.hidden=[0]",
+            vec!["model.config.generator.hidden"],
+        ),
+        (
+            "model.config.latent=many",
+            vec!["model.config.latent", "many"],
+        ),
+        ("data.name=mnits", vec!["data.name", "mnist"]),
+        ("data.binarise=always", vec!["data.binarise", "dynamic"]),
+        ("optimizer.name=adma", vec!["optimizer", "adam"]),
+        ("optimizer.lr=-1.0", vec!["optimizer.lr"]),
+        ("optimizers.generatr.lr=1e-3", vec!["generatr", "generator"]),
+        ("steps=0", vec!["steps", "at least 1"]),
+        ("device=tpu", vec!["tpu", "cuda:N"]),
+        ("checkpoint.every=-1", vec!["checkpoint.every"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("run");
+        let out_text = out.to_str().unwrap();
+        let (code, text) = failure(&[
+            "experiment",
+            "gan-mnist",
+            "--set",
+            setting,
+            "--out",
+            out_text,
+        ]);
+        assert_eq!(code, 2, "{setting}: {text}");
+        for word in expected {
+            assert!(text.contains(word), "{setting}: no `{word}` in: {text}");
+        }
+        assert!(!out.exists(), "{setting} left a run directory");
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_compiled_in_names_the_feature() {
+    let (code, text) = failure(&["experiment", "ae-mnist", "--smoke", "--device", "cuda:0"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("--features cuda"), "{text}");
+}
+
+#[test]
+fn a_directory_that_is_no_run_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    for verb in ["resume", "reproduce"] {
+        let (code, text) = failure(&[verb, path]);
+        assert_eq!(code, 2);
+        assert!(text.contains("no run directory"), "{text}");
+    }
+    let (code, text) = failure(&["sample", path, "--out", "x.png"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("no run directory"), "{text}");
+}
+
+#[test]
+fn an_occupied_directory_is_not_written_into() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("precious"), "").unwrap();
+    let path = folder.path().to_str().unwrap();
+    let (code, text) = failure(&["experiment", "ae-mnist", "--smoke", "--out", path]);
+    assert_eq!(code, 2);
+    assert!(text.contains("not empty"), "{text}");
+}
+
+#[test]
+fn list_prints_json_that_names_everything() {
+    let listing: serde_json::Value = serde_json::from_str(&stdout(&["list", "--json"])).unwrap();
+    let names = |section: &str| -> Vec<String> {
+        let entries = listing[section].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names("models"), ["ae", "gan", "vae"]);
+    assert!(names("experiments").contains(&"gan-mnist".to_owned()));
+    assert!(names("data").contains(&"ring".to_owned()));
+}
+
+#[test]
+fn describe_prints_a_file_that_is_the_experiment_itself() {
+    let registry = latentlab_core::Registry::default()
+        .with(latentlab_models::plugin)
+        .unwrap();
+    for (name, _) in library::EMBEDDED {
+        let text = stdout(&["describe", name]);
+        let printed: Table = text.parse().unwrap();
+        let resolved = Experiment::resolve(&printed, &Table::new(), &registry).unwrap();
+        assert_eq!(resolved.to_table().unwrap(), printed, "{name}");
+        for line in text.lines().filter(|line| line.contains(" = ")) {
+            let explained = text.split(line).next().unwrap().trim_end().lines().last();
+            assert!(
+                explained.is_some(),
+                "{name}: {line} stands without a comment"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_run_leaves_what_the_documentation_promises_and_can_be_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("a run");
+    let path = run.to_str().unwrap();
+    stdout(&[
+        "experiment",
+        "vae-mnist",
+        "--smoke",
+        "--seed",
+        "3",
+        "--out",
+        path,
+    ]);
+    for file in [
+        "run.json",
+        "config.toml",
+        "overrides.toml",
+        "metrics.jsonl",
+        "train.log",
+        "summary.json",
+        "samples/step-000006.png",
+        "reconstructions/step-000006.png",
+        "plots/vae.svg",
+        "checkpoints/LATEST",
+        "checkpoints/step-000006/params.safetensors",
+        "checkpoints/step-000006/MANIFEST.sha256",
+    ] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let summary: serde_json::Value =
+        serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["status"], "finished");
+    assert_eq!(summary["step"], 6);
+    for figure in [
+        "test/elbo",
+        "test/squared_error",
+        "vae/loss",
+        "vae/kl",
+        "vae/reconstruction",
+    ] {
+        assert!(summary["metrics"][figure].is_f64(), "{figure} is missing");
+    }
+    let size = |file: &Path| fs::read(file).unwrap().len();
+    for verb in ["sample", "reconstruct", "interpolate"] {
+        let picture = folder.path().join(format!("{verb}.png"));
+        stdout(&[verb, path, "--out", picture.to_str().unwrap()]);
+        assert!(size(&picture) > 1000, "{verb} drew nothing");
+    }
+}
+
+#[test]
+fn a_model_that_cannot_do_what_is_asked_says_what_can_be_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let path = run.to_str().unwrap();
+    stdout(&["experiment", "ae-mnist", "--smoke", "--out", path]);
+    let picture = folder.path().join("x.png");
+    let (code, text) = failure(&["sample", path, "--out", picture.to_str().unwrap()]);
+    assert_eq!(code, 2);
+    assert!(text.contains("latentlab reconstruct"), "{text}");
+}
