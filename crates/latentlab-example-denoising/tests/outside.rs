@@ -14,7 +14,14 @@ fn program() -> Command {
 
 fn train(out: &Path, steps: &str) {
     program()
-        .args(["experiment", EXPERIMENT, "--smoke", "--steps", steps, "--out"])
+        .args([
+            "experiment",
+            EXPERIMENT,
+            "--smoke",
+            "--steps",
+            steps,
+            "--out",
+        ])
         .arg(out)
         .assert()
         .success();
@@ -33,7 +40,10 @@ fn the_outside_model_holds_the_contract() {
 fn it_is_listed_beside_the_built_in_models() {
     let output = program().args(["list", "--json"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("denoising-ae") && text.contains("\"vae\""), "{text}");
+    assert!(
+        text.contains("denoising-ae") && text.contains("\"vae\""),
+        "{text}"
+    );
 }
 
 #[test]

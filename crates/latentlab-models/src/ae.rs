@@ -10,9 +10,7 @@ use latentlab_tensor::{Mode, ParamBuilder, layers::Activation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias,
-};
+use crate::{Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias};
 
 /// Configuration of the model `ae`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -7,8 +7,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{
-    Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result,
-    Sample, Step, ValueRange,
+    Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result, Sample,
+    Step, ValueRange,
 };
 use latentlab_losses::{
     adversarial::{self, Objective, Smoothing},
@@ -299,7 +299,9 @@ impl Gan {
             PenaltyKind::None | PenaltyKind::R1 => real.clone(),
             PenaltyKind::R2 => fake.clone(),
             PenaltyKind::WganGp => {
-                let epsilon = step.rng.uniform(0.0, 1.0, real.dim(0)?, self.dtype, &self.device)?;
+                let epsilon = step
+                    .rng
+                    .uniform(0.0, 1.0, real.dim(0)?, self.dtype, &self.device)?;
                 penalty::interpolate(real, fake, &epsilon)?
             }
             PenaltyKind::Dragan => {
@@ -337,9 +339,7 @@ impl Gan {
     fn imagine(&self, latent: &Tensor, mode: Mode) -> Result<Tensor> {
         let output = self.generator.forward(latent, mode)?;
         Ok(match (self.config.output, self.range) {
-            (GeneratorOutput::Softmax, _) => {
-                self.centre(&candle_nn::ops::softmax(&output, 1)?)?
-            }
+            (GeneratorOutput::Softmax, _) => self.centre(&candle_nn::ops::softmax(&output, 1)?)?,
             (GeneratorOutput::Auto, ValueRange::Unit) => output.tanh()?,
             (GeneratorOutput::Auto, ValueRange::Real) => output,
         })

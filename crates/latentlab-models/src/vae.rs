@@ -4,7 +4,7 @@
 //! The encoder gives a distribution q(z|x) = N(μ(x), diag σ²(x)) instead of a point, and training
 //! goes up the evidence lower bound `log p(x) ≥ E_q log p(x|z) - KL(q(z|x) ‖ N(0, I))`.
 
-use candle_core::{Device, DType, Module, Tensor};
+use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{
     Batch, DataInfo, Elbo, Error, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
     Result, Sample, Step, ValueRange,
@@ -17,9 +17,7 @@ use latentlab_tensor::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias,
-};
+use crate::{Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias};
 
 /// Configuration of the model `vae`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -84,7 +82,10 @@ impl VaeConfig {
         at_least_one("samples", self.samples)?;
         for (field, value) in [("beta", self.beta), ("free_bits", self.free_bits)] {
             if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::config(field, format!("must be 0 or more, not {value}")));
+                return Err(Error::config(
+                    field,
+                    format!("must be 0 or more, not {value}"),
+                ));
             }
         }
         let weighs_kl = self.beta != 1.0 || self.beta_warmup > 0 || self.free_bits > 0.0;
@@ -267,7 +268,10 @@ impl Vae {
     /// Mean and log-variance of q(z|x), `[N, D]` each.
     fn posterior(&self, images: &Tensor, mode: Mode) -> Result<(Tensor, Tensor)> {
         let features = self.encoder.forward(images, mode)?;
-        Ok((self.mu.forward(&features)?, self.log_var.forward(&features)?))
+        Ok((
+            self.mu.forward(&features)?,
+            self.log_var.forward(&features)?,
+        ))
     }
 
     /// `-log p(x|z)` in nats per image, `[N]`, from the decoder's output.
@@ -282,7 +286,9 @@ impl Vae {
                         Tensor::full(fixed, 1, &self.device)?.to_dtype(self.dtype)?
                     }
                 };
-                let log_var = log_var.reshape((1, 1, 1, 1))?.broadcast_as(output.shape())?;
+                let log_var = log_var
+                    .reshape((1, 1, 1, 1))?
+                    .broadcast_as(output.shape())?;
                 reconstruction::gaussian_nll(output, &log_var, images)?
             }
         })

@@ -1,9 +1,7 @@
 //! Convolutional networks: every stage halves or doubles the image.
 
 use latentlab_core::{Error, ImageShape, Result};
-use latentlab_tensor::layers::{
-    Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d,
-};
+use latentlab_tensor::layers::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d};
 
 use super::{Layer, Stack};
 
