@@ -2,7 +2,10 @@
 
 use candle_core::{Module, Result as TensorResult, Tensor};
 
-use super::weight::{Bias, Weight, WeightNorm};
+use super::{
+    convolution::{Geometry, convolve},
+    weight::{Bias, Weight, WeightNorm},
+};
 use crate::{Init, ParamBuilder, Parameter, Result};
 
 /// What [`conv2d`] lets a caller choose.
@@ -43,8 +46,7 @@ impl Default for Conv2dConfig {
 pub struct Conv2d {
     weight: Weight,
     bias: Option<Parameter>,
-    stride: usize,
-    padding: usize,
+    geometry: Geometry,
 }
 
 /// Declares a convolution.
@@ -60,14 +62,16 @@ pub fn conv2d(
     Ok(Conv2d {
         weight: Weight::declare(shape, config.weight, config.norm, params)?,
         bias: config.bias.declare(out_channels, fan_in, params)?,
-        stride: config.stride,
-        padding: config.padding,
+        geometry: Geometry {
+            stride: config.stride,
+            padding: config.padding,
+        },
     })
 }
 
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let y = x.conv2d(&self.weight.value()?, self.padding, self.stride, 1, 1)?;
+        let y = convolve(x, &self.weight.value()?, self.geometry)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
             None => Ok(y),

@@ -2,7 +2,10 @@
 
 use candle_core::{Module, Result as TensorResult, Tensor};
 
-use super::weight::Bias;
+use super::{
+    convolution::{Geometry, convolve_transposed},
+    weight::Bias,
+};
 use crate::{Init, ParamBuilder, Parameter, Result};
 
 /// What [`conv_transpose2d`] lets a caller choose.
@@ -43,8 +46,7 @@ impl Default for ConvTranspose2dConfig {
 pub struct ConvTranspose2d {
     weight: Parameter,
     bias: Option<Parameter>,
-    stride: usize,
-    padding: usize,
+    geometry: Geometry,
     output_padding: usize,
 }
 
@@ -61,8 +63,10 @@ pub fn conv_transpose2d(
     Ok(ConvTranspose2d {
         weight: params.parameter("weight", shape, config.weight)?,
         bias: config.bias.declare(out_channels, fan_in, params)?,
-        stride: config.stride,
-        padding: config.padding,
+        geometry: Geometry {
+            stride: config.stride,
+            padding: config.padding,
+        },
         output_padding: config.output_padding,
     })
 }
@@ -76,9 +80,8 @@ impl ConvTranspose2d {
 
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let (padding, output_padding) = (self.padding, self.output_padding);
         let weight = self.weight.value();
-        let y = x.conv_transpose2d(&weight, padding, output_padding, self.stride, 1)?;
+        let y = convolve_transposed(x, &weight, self.geometry, self.output_padding)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
             None => Ok(y),

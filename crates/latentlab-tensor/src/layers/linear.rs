@@ -2,7 +2,10 @@
 
 use candle_core::{D, Module, Result as TensorResult, Tensor};
 
-use super::weight::{Bias, Weight, WeightNorm};
+use super::{
+    product::product,
+    weight::{Bias, Weight, WeightNorm},
+};
 use crate::{Init, ParamBuilder, Parameter, Result};
 
 /// What [`linear_with`] lets a caller choose.
@@ -65,7 +68,7 @@ impl Module for Linear {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         let weight = self.weight.value()?.t()?; // [in, out]
         let rows = x.flatten_to(D::Minus2)?; // [N, in]
-        let y = rows.matmul(&weight)?;
+        let y = product(&rows, &weight)?;
         let leading = &x.dims()[..x.rank() - 1];
         let y = y.reshape([leading, &[y.dim(1)?]].concat())?; // [N, …, out]
         match &self.bias {

@@ -9,12 +9,15 @@ mod activation;
 mod batch_norm;
 mod conv2d;
 mod conv_transpose2d;
+mod convolution;
 mod dropout;
 mod layer_norm;
 mod linear;
+mod product;
 mod spectral_norm;
 mod upsample;
 mod weight;
+mod windows;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
