@@ -1,81 +1,77 @@
-//! Curves of a run as SVG: one file for each group of figures in `metrics.jsonl`.
+//! Curves of a run as SVG: a small chart for each figure in `metrics.jsonl`, a file for each group.
+
+mod chart;
 
 use std::collections::BTreeMap;
 
 use latentlab_train::Record;
-use plotters::prelude::*;
 
-use crate::{Error, Result};
+use crate::figures::{Group, grouped, number};
+use chart::{HEIGHT, WIDTH, chart};
 
-const SIZE: (u32, u32) = (800, 420);
+const COLUMNS: usize = 3;
 
-/// The plots of a run by file name: `generator.svg` shows every key below `generator/`.
-pub fn plots(records: &[Record]) -> Result<Vec<(String, String)>> {
-    let mut groups: BTreeMap<&str, BTreeMap<&str, Vec<(f64, f64)>>> = BTreeMap::new();
+/// The charts of a run by group. Each figure has a chart with a scale of its own; figures that are
+/// parts of one quantity share theirs.
+pub(crate) fn charts(records: &[Record]) -> Vec<(&str, Vec<String>)> {
+    let mut curves: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
     for record in records {
         for (key, value) in record.iter().filter(|(_, value)| value.is_finite()) {
-            let (group, name) = key.split_once('/').unwrap_or(("other", key));
-            let curve = groups.entry(group).or_default().entry(name).or_default();
+            let curve = curves.entry(key).or_default();
             curve.push((record.step as f64, value));
         }
     }
-    groups
+    let steps = records.last().map_or(1, |record| record.step) as f64;
+    grouped(curves)
         .into_iter()
-        .map(|(group, curves)| {
-            let svg = draw(group, &curves)
-                .map_err(|error| Error::Argument(format!("cannot draw {group}: {error}")))?;
-            Ok((format!("{group}.svg"), svg))
+        .map(|group| (group.name, draw(group, steps)))
+        .collect()
+}
+
+fn draw(group: Group<Vec<(f64, f64)>>, steps: f64) -> Vec<String> {
+    if group.is_one_quantity() {
+        let note = format!("{} curves", group.figures.len());
+        let curves: Vec<_> = group.figures.into_iter().map(|(_, curve)| curve).collect();
+        let key = format!("{}/...", group.name);
+        return vec![chart(&key, &note, &curves, steps)];
+    }
+    let figures = group.figures.into_iter();
+    figures
+        .map(|(name, curve)| {
+            let key = format!("{}/{name}", group.name);
+            let last = curve
+                .last()
+                .map_or(String::new(), |(_, value)| number(*value));
+            chart(&key, &last, &[curve], steps)
         })
         .collect()
 }
 
-fn draw(
-    title: &str,
-    curves: &BTreeMap<&str, Vec<(f64, f64)>>,
-) -> Result<String, Box<dyn std::error::Error>> {
-    let points = || curves.values().flatten();
-    let bounds = |values: &mut dyn Iterator<Item = f64>| {
-        let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
-        let margin = ((high - low) * 0.05).max(1e-6);
-        (low - margin)..(high + margin)
-    };
-    let steps = bounds(&mut points().map(|(step, _)| *step));
-    let values = bounds(&mut points().map(|(_, value)| *value));
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 20))
-            .margin(12)
-            .x_label_area_size(36)
-            .y_label_area_size(64)
-            .build_cartesian_2d(steps, values)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .x_desc("step")
-            .draw()?;
-        for (index, (name, curve)) in curves.iter().enumerate() {
-            let colour = Palette99::pick(index).to_rgba();
-            chart
-                .draw_series(LineSeries::new(
-                    curve.iter().copied(),
-                    colour.stroke_width(2),
-                ))?
-                .label(*name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour));
-        }
-        chart
-            .configure_series_labels()
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.2))
-            .draw()?;
-        area.present()?;
+/// The plots of a run by file name: `generator.svg` shows every key below `generator/`.
+pub(crate) fn plots(records: &[Record]) -> Vec<(String, String)> {
+    let groups = charts(records).into_iter();
+    groups
+        .map(|(name, charts)| (format!("{}.svg", name.replace('/', "-")), sheet(&charts)))
+        .collect()
+}
+
+/// Charts side by side on white.
+fn sheet(charts: &[String]) -> String {
+    let columns = charts.len().min(COLUMNS);
+    let (width, height) = (columns * WIDTH, charts.len().div_ceil(COLUMNS) * HEIGHT);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" color=\"#222\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
+    );
+    for (index, chart) in charts.iter().enumerate() {
+        let (x, y) = (index % COLUMNS * WIDTH, index / COLUMNS * HEIGHT);
+        svg.push_str(&format!(
+            "<g transform=\"translate({x} {y})\">{chart}</g>\n"
+        ));
     }
-    Ok(svg)
+    svg.push_str("</svg>\n");
+    svg
 }
 
 #[cfg(test)]
@@ -83,18 +79,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_group_of_figures_gets_a_plot_with_its_curves() {
+    fn each_group_of_figures_gets_a_file_and_each_figure_a_chart() {
         let records: Vec<Record> = (1..=3)
             .map(|step| {
                 let mut record = Record::new(step, 0.0);
                 record.insert("generator/loss", step as f64);
-                record.insert("discriminator/loss", 1.0 / step as f64);
+                record.insert("generator/grad_norm", 1.0 / step as f64);
+                record.insert("test/kl/000", f64::NAN);
+                record.insert("test/kl/001", 0.5);
+                record.insert("test/kl/002", 0.25);
                 record
             })
             .collect();
-        let plots = plots(&records).unwrap();
+        let plots = plots(&records);
         let names: Vec<_> = plots.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["discriminator.svg", "generator.svg"]);
-        assert!(plots[1].1.contains("polyline") && plots[1].1.contains("loss"));
+        assert_eq!(names, ["test-kl.svg", "generator.svg"]);
+        let count = |text: &str, part: &str| text.matches(part).count();
+        assert_eq!(count(&plots[0].1, "class=\"chart\""), 1);
+        assert_eq!(
+            count(&plots[0].1, "<polyline"),
+            2,
+            "a curve without numbers is left out"
+        );
+        assert_eq!(count(&plots[1].1, "class=\"chart\""), 2);
+        assert!(plots[1].1.contains("generator/</tspan>grad_norm</text>"));
+    }
+
+    #[test]
+    fn a_run_without_figures_has_no_plots() {
+        assert_eq!(plots(&[]), []);
     }
 }

@@ -27,7 +27,9 @@ use crate::{
     config::is_harmless,
     drawing, evaluation, logging,
     overrides::{Difference, differences},
-    plots, run_dir,
+    plots::plots,
+    report::report,
+    run_dir,
 };
 
 const METRICS: &str = "metrics.jsonl";
@@ -85,12 +87,15 @@ impl Ended {
                 text.push_str(&format!("\n  {name:<28} {value:.4}"));
             }
         }
-        for folder in ["samples", "reconstructions"] {
-            let picture = self
-                .directory
-                .join(format!("{folder}/step-{:06}.png", self.summary.step));
-            if picture.is_file() {
-                text.push_str(&format!("\n  look at {}", picture.display()));
+        let picture = format!("step-{:06}.png", self.summary.step);
+        for file in [
+            Path::new("samples").join(&picture),
+            Path::new("reconstructions").join(&picture),
+            PathBuf::from("report.html"),
+        ] {
+            let file = self.directory.join(file);
+            if file.is_file() {
+                text.push_str(&format!("\n  look at {}", file.display()));
             }
         }
         if self.summary.status == Status::Interrupted {
@@ -298,8 +303,7 @@ fn train(
         experiment.seed,
         options.workers,
         &session.device,
-    )
-    .map_err(latentlab_core::Error::from)?;
+    )?;
     let began = Instant::now();
     let clock = || before + began.elapsed();
     let outcome = latentlab_train::run(Run {
@@ -335,13 +339,27 @@ fn train(
         images_per_second: images / seconds.max(f64::EPSILON),
         wall_s: clock().as_secs_f64(),
     };
-    for (name, svg) in plots::plots(&records)? {
+    for (name, svg) in plots(&records) {
         directory.write(&format!("plots/{name}"), svg.as_bytes())?;
     }
     directory.write_json("summary.json", &summary)?;
     record.status = status;
     record.ended = Some(run_dir::now());
     directory.write_json("run.json", &record)?;
+    let ending = match &outcome {
+        Ok(outcome) => outcome.reason.to_string(),
+        Err(error @ latentlab_train::Error::Diverged { .. }) => error.to_string(),
+        Err(_) => "train.log says why".to_owned(),
+    };
+    let page = report(
+        directory.path(),
+        &record,
+        experiment,
+        &summary,
+        &ending,
+        &records,
+    )?;
+    directory.write("report.html", page.as_bytes())?;
     match &outcome {
         Ok(outcome) => tracing::info!(step = outcome.step, "{}", outcome.reason),
         Err(error) => tracing::info!("{error}"),

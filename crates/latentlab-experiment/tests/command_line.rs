@@ -187,6 +187,7 @@ fn a_run_leaves_what_the_documentation_promises_and_can_be_drawn() {
         "samples/step-000006.png",
         "reconstructions/step-000006.png",
         "plots/vae.svg",
+        "report.html",
         "checkpoints/LATEST",
         "checkpoints/step-000006/params.safetensors",
         "checkpoints/step-000006/MANIFEST.sha256",

@@ -1,0 +1,82 @@
+//! Figures as people read them: in groups, the most telling first, with five digits.
+
+use std::collections::BTreeMap;
+
+/// Figures below one path.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group<'a, T> {
+    /// The path: `test` for `test/elbo`, `test/kl` for `test/kl/003`.
+    pub name: &'a str,
+    /// What follows the path, with the value, in alphabetical order.
+    pub figures: Vec<(&'a str, T)>,
+}
+
+impl<T> Group<'_, T> {
+    /// Whether the figures are the parts of one, such as `test/kl/003` of `test/kl`.
+    pub fn is_one_quantity(&self) -> bool {
+        self.name.contains('/')
+    }
+}
+
+/// Figures by path: tests of the model first, then its samples, then what was recorded in training.
+pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) -> Vec<Group<'a, T>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (key, value) in figures {
+        let (path, name) = key.rsplit_once('/').unwrap_or(("other", key));
+        let rank = match path.split('/').next() {
+            Some("test") => 0,
+            Some("samples") => 1,
+            _ => 2,
+        };
+        groups.entry((rank, path)).or_default().push((name, value));
+    }
+    let groups = groups.into_iter();
+    groups
+        .map(|((_, name), mut figures)| {
+            figures.sort_by_key(|(name, _)| *name);
+            Group { name, figures }
+        })
+        .collect()
+}
+
+/// A number with five significant digits; whole numbers as they are.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() || (value.fract() == 0.0 && size < 1e9) {
+        return value.to_string();
+    }
+    if !(1e-3..1e6).contains(&size) {
+        return format!("{value:.3e}");
+    }
+    let decimals = (4 - size.log10().floor() as i32).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_and_samples_come_before_training_and_parts_have_a_group_of_their_own() {
+        let keys = ["critic/loss", "test/elbo", "test/kl/001", "samples/modes"];
+        let groups = grouped(keys.map(|key| (key, 0)));
+        let names: Vec<_> = groups.iter().map(|group| group.name).collect();
+        assert_eq!(names, ["test", "test/kl", "samples", "critic"]);
+        assert_eq!(groups[1].figures, [("001", 0)]);
+        assert!(groups[1].is_one_quantity() && !groups[0].is_one_quantity());
+    }
+
+    #[test]
+    fn numbers_keep_five_digits_and_whole_ones_all() {
+        for (value, text) in [
+            (-105.3499890625, "-105.35"),
+            (20.0, "20"),
+            (0.043_871_9, "0.043872"),
+            (123_456.7, "123457"),
+            (1.25e-7, "1.250e-7"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+}
