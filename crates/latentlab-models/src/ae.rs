@@ -77,8 +77,7 @@ impl ModelSpec for Autoencoder {
         let encoder = inwards.encoder(data.shape, config.latent, &params.at("encoder"))?;
         let decoder = outwards.decoder(config.latent, data.shape, &params.at("decoder"))?;
         if config.output_bias == OutputBias::DataMean {
-            let bias = config.decoder.bias_for(&data.mean);
-            decoder.set_output_bias(&bias, data.shape.channels)?;
+            config.decoder.start_at_mean(&decoder, data)?;
         }
         Ok(Self {
             observation: config.decoder,

@@ -5,135 +5,23 @@
 //! step moves the discriminator, and every `critic_steps` steps the generator. The discriminator
 //! sees values centred on zero: images in `[0, 1]` are shown to it as `2x - 1`.
 
+mod config;
+
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{
     Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result, Sample,
     Step, ValueRange,
 };
-use latentlab_losses::{
-    adversarial::{self, Objective, Smoothing},
-    penalty::{self, Sided},
-};
-use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient, layers::Activation};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use latentlab_losses::{adversarial, penalty};
+use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient};
 
-use crate::{Network, NetworkConfig};
+pub use config::{GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 
-/// Distribution of the generator's noise, independent in each dimension.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Prior {
-    /// Standard normal.
-    Gaussian,
-    /// Uniform in `[-1, 1)`.
-    Uniform,
-}
-
-/// What bounds the generator's output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum GeneratorOutput {
-    /// `tanh` for data in `[0, 1]`, nothing for unbounded data.
-    Auto,
-    /// A distribution over the channels, for one-hot data.
-    Softmax,
-}
-
-/// Which gradient of the discriminator is kept small.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PenaltyKind {
-    /// None.
-    None,
-    /// At real images (Mescheder et al. 2018, eq. 9).
-    R1,
-    /// At generated images (Mescheder et al. 2018, eq. 10).
-    R2,
-    /// Between real and generated images, towards norm 1 (Gulrajani et al. 2017, eq. 3).
-    WganGp,
-    /// Around real images, towards norm 1 (Kodali et al. 2017).
-    Dragan,
-}
-
-/// A gradient penalty on the discriminator.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Penalty {
-    /// `none`, `r1`, `r2`, `wgan_gp` or `dragan`.
-    pub name: PenaltyKind,
-    /// γ of `r1` and `r2`, λ of `wgan_gp` and `dragan`.
-    pub weight: f64,
-    /// 1 adds the penalty to the discriminator's loss. More makes it a phase of its own at every
-    /// that many steps, weighted by their number (Karras et al. 2020, section 3.1).
-    pub every: u64,
-    /// `two` penalises any norm but 1 (`wgan_gp`, `dragan`), `one` only norms above.
-    pub sided: Sided,
-}
-
-/// Configuration of the model `gan`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct GanConfig {
-    /// Length of the noise vector.
-    pub latent: usize,
-    /// Distribution of the noise: `gaussian` or `uniform`.
-    pub prior: Prior,
-    /// The game: `minimax` (saturating), `non_saturating`, `least_squares`, `hinge`, `wasserstein`.
-    pub objective: Objective,
-    /// Discriminator steps for each generator step.
-    pub critic_steps: u64,
-    /// Target probability of real images; 0.9 is one-sided label smoothing (Salimans et al. 2016).
-    pub real_target: f64,
-    /// Target probability of generated images.
-    pub fake_target: f64,
-    /// What bounds the generator's output: `auto` or `softmax`.
-    pub output: GeneratorOutput,
-    /// The generator's layers, from noise to image.
-    pub generator: NetworkConfig,
-    /// The discriminator's layers, from image to logit.
-    pub discriminator: NetworkConfig,
-    /// A gradient penalty on the discriminator.
-    pub penalty: Penalty,
-}
-
-impl Default for Penalty {
-    fn default() -> Self {
-        Self {
-            name: PenaltyKind::None,
-            weight: 10.0,
-            every: 1,
-            sided: Sided::Two,
-        }
-    }
-}
-
-impl Default for GanConfig {
-    fn default() -> Self {
-        let layers = |hidden: &[usize]| NetworkConfig {
-            hidden: hidden.to_vec(),
-            activation: Activation::LeakyRelu,
-            ..NetworkConfig::default()
-        };
-        Self {
-            latent: 100,
-            prior: Prior::Gaussian,
-            objective: Objective::NonSaturating,
-            critic_steps: 1,
-            real_target: 1.0,
-            fake_target: 0.0,
-            output: GeneratorOutput::Auto,
-            generator: layers(&[256, 512, 1024]),
-            discriminator: layers(&[512, 256]),
-            penalty: Penalty::default(),
-        }
-    }
-}
+use crate::Network;
 
 /// The model `gan`.
 pub struct Gan {
     config: GanConfig,
-    smoothing: Smoothing,
     generator: Network,
     discriminator: Network,
     range: ValueRange,
@@ -147,32 +35,7 @@ impl ModelSpec for Gan {
     type Config = GanConfig;
 
     fn build(config: &Self::Config, data: &DataInfo, params: &ParamBuilder) -> Result<Self> {
-        if config.latent == 0 {
-            return Err(Error::config("latent", "must be at least 1"));
-        }
-        if config.critic_steps == 0 {
-            return Err(Error::config("critic_steps", "must be at least 1"));
-        }
-        if config.penalty.every == 0 {
-            return Err(Error::config("penalty.every", "must be at least 1"));
-        }
-        if !(config.penalty.weight.is_finite() && config.penalty.weight >= 0.0) {
-            return Err(Error::config("penalty.weight", "must be 0 or more"));
-        }
-        if config.output == GeneratorOutput::Softmax && data.range == ValueRange::Real {
-            return Err(Error::config(
-                "output",
-                "`softmax` gives values in [0, 1], these data are unbounded; use `auto`",
-            ));
-        }
-        let smoothing = Smoothing {
-            real: config.real_target,
-            fake: config.fake_target,
-        };
-        config
-            .objective
-            .check(smoothing)
-            .map_err(|error| Error::config("real_target", error.to_string()))?;
+        config.check(data)?;
         let within = |part: &'static str| {
             move |error| match error {
                 Error::Config { field, problem } => {
@@ -190,7 +53,6 @@ impl ModelSpec for Gan {
                 .discriminator
                 .encoder(data.shape, 1, &params.at("discriminator"))
                 .map_err(within("discriminator"))?,
-            smoothing,
             range: data.range,
             dtype: params.dtype(),
             device: params.device().clone(),
@@ -257,7 +119,8 @@ impl Gan {
         let real_logits = self.judge(&real, Mode::Train)?;
         let fake_logits = self.judge(&fake, Mode::Train)?;
         let objective = self.config.objective;
-        let loss = objective.discriminator_loss(&real_logits, &fake_logits, self.smoothing)?;
+        let loss =
+            objective.discriminator_loss(&real_logits, &fake_logits, self.config.smoothing())?;
         let probability = |logits: &Tensor| candle_nn::ops::sigmoid(logits)?.mean_all();
         let share = |mask: Tensor| mask.to_dtype(self.dtype)?.mean_all();
         let record = |total: Tensor| -> Result<Loss> {

@@ -1,9 +1,9 @@
 //! Autoencoders, variational autoencoders and generative adversarial networks.
 //!
-//! Each model is one file that could be printed: configuration, phases, what the trained model can
-//! do. The networks they are made of live in `network`, the distribution of a pixel in
-//! `observation`. [`plugin`] registers them all; a model outside of this crate registers the same
-//! way.
+//! Each model is one file that could be printed: its parts, its phases, what the trained model can
+//! do; a long configuration has a file of its own. The networks they are made of live in `network`,
+//! the distribution of a pixel in `observation`. [`plugin`] registers them all; a model outside of
+//! this crate registers the same way.
 //!
 //! ```
 //! use latentlab_core::Registry;
@@ -21,7 +21,7 @@ mod observation;
 mod vae;
 
 pub use ae::{Autoencoder, AutoencoderConfig};
-pub use gan::{Gan, GanConfig, GeneratorOutput, Penalty, Prior};
+pub use gan::{Gan, GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 pub use network::{Architecture, Initial, Network, NetworkConfig, Norm};
 pub use observation::{Observation, OutputBias};
 pub use vae::{Vae, VaeConfig};

@@ -5,6 +5,8 @@ use latentlab_core::{DataInfo, Error, Result, ValueRange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Network;
+
 /// What the decoder's output means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -46,15 +48,33 @@ impl Observation {
         }
     }
 
-    /// The output bias under which the decoder gives the data's mean.
-    pub(crate) fn bias_for(self, mean: &[f32]) -> Vec<f32> {
-        match self {
-            Self::Bernoulli => mean
-                .iter()
-                .map(|p| p.clamp(0.001, 0.999))
-                .map(|p| (p / (1.0 - p)).ln())
-                .collect(),
-            Self::Gaussian => mean.to_vec(),
+    /// Sets the decoder's output bias to where its mean would be that of the data, if the rest of
+    /// its last layer gave 0. A convolution has one bias per channel: that of the channel's mean.
+    pub(crate) fn start_at_mean(self, decoder: &Network, data: &DataInfo) -> Result<()> {
+        if data.mean.len() != data.shape.pixels() {
+            return Err(Error::Data(format!(
+                "the mean image has {} values, not {} as an image",
+                data.mean.len(),
+                data.shape.pixels()
+            )));
         }
+        let Some(bias) = decoder.output_bias() else {
+            return Ok(());
+        };
+        let bias_for = |pixels: &[f32]| {
+            let mean = pixels.iter().sum::<f32>() / pixels.len() as f32;
+            match self {
+                Self::Bernoulli => {
+                    let p = mean.clamp(0.001, 0.999);
+                    (p / (1.0 - p)).ln()
+                }
+                Self::Gaussian => mean,
+            }
+        };
+        let count = bias.var().elem_count();
+        let pixels_each = data.mean.len() / count;
+        let values: Vec<f32> = data.mean.chunks(pixels_each).map(bias_for).collect();
+        let values = Tensor::new(values, bias.var().device())?.to_dtype(bias.var().dtype())?;
+        Ok(bias.set(&values)?)
     }
 }

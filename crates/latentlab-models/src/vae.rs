@@ -4,107 +4,19 @@
 //! The encoder gives a distribution q(z|x) = N(μ(x), diag σ²(x)) instead of a point, and training
 //! goes up the evidence lower bound `log p(x) ≥ E_q log p(x|z) - KL(q(z|x) ‖ N(0, I))`.
 
+mod config;
+
 use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{
-    Batch, DataInfo, Elbo, Error, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
+    Batch, DataInfo, Elbo, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
     Result, Sample, Step, ValueRange,
 };
 use latentlab_losses::{batch_mean, divergence, reconstruction};
-use latentlab_tensor::{
-    Init, Mode, ParamBuilder, Parameter, Rng,
-    layers::{Activation, Linear, linear},
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use latentlab_tensor::{Init, Mode, ParamBuilder, Parameter, Rng, layers::Linear};
 
-use crate::{Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias};
+pub use config::VaeConfig;
 
-/// Configuration of the model `vae`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct VaeConfig {
-    /// `dense` or `conv`.
-    pub architecture: Architecture,
-    /// Units (dense) or channels (conv) of the encoder's hidden layers; the decoder mirrors them.
-    pub hidden: Vec<usize>,
-    /// Length of the latent vector.
-    pub latent: usize,
-    /// Activation of the hidden layers.
-    pub activation: Activation,
-    /// `none`, `batch` or `spectral`.
-    pub norm: Norm,
-    /// Where the weights start: `pytorch`, `kaiming`, `xavier`, `orthogonal` or `dcgan`.
-    pub init: Initial,
-    /// Distribution of a pixel: `bernoulli` or `gaussian`.
-    pub decoder: Observation,
-    /// Log-variance of a Gaussian pixel; without it, one for all pixels is learned.
-    pub decoder_log_var: Option<f64>,
-    /// Start of the output bias: `layer` or `data_mean`.
-    pub output_bias: OutputBias,
-    /// Weight of the KL term; 1 is the evidence lower bound.
-    pub beta: f64,
-    /// Steps over which the weight of the KL term rises linearly from 0 to `beta`.
-    pub beta_warmup: u64,
-    /// Importance samples k; above 1 the loss is the bound of Burda et al. 2016, eq. 8.
-    pub samples: usize,
-    /// Nats per latent dimension below which the KL term does not push.
-    pub free_bits: f64,
-}
-
-impl Default for VaeConfig {
-    fn default() -> Self {
-        Self {
-            architecture: Architecture::Dense,
-            hidden: vec![400],
-            latent: 20,
-            activation: Activation::Relu,
-            norm: Norm::None,
-            init: Initial::Pytorch,
-            decoder: Observation::Bernoulli,
-            decoder_log_var: None,
-            output_bias: OutputBias::Layer,
-            beta: 1.0,
-            beta_warmup: 0,
-            samples: 1,
-            free_bits: 0.0,
-        }
-    }
-}
-
-impl VaeConfig {
-    fn check(&self, data: &DataInfo) -> Result<()> {
-        self.decoder.check(data)?;
-        let at_least_one = |field, value| match value {
-            0 => Err(Error::config(field, "must be at least 1")),
-            _ => Ok(()),
-        };
-        at_least_one("latent", self.latent)?;
-        at_least_one("samples", self.samples)?;
-        for (field, value) in [("beta", self.beta), ("free_bits", self.free_bits)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::config(
-                    field,
-                    format!("must be 0 or more, not {value}"),
-                ));
-            }
-        }
-        let weighs_kl = self.beta != 1.0 || self.beta_warmup > 0 || self.free_bits > 0.0;
-        if self.samples > 1 && weighs_kl {
-            return Err(Error::config(
-                "samples",
-                "the importance-weighted bound has no KL term of its own, so `beta`, \
-                 `beta_warmup` and `free_bits` need `samples = 1`",
-            ));
-        }
-        if self.decoder == Observation::Bernoulli && self.decoder_log_var.is_some() {
-            return Err(Error::config(
-                "decoder_log_var",
-                "only a `gaussian` decoder has a variance",
-            ));
-        }
-        Ok(())
-    }
-}
+use crate::{Network, NetworkConfig, Observation, OutputBias};
 
 /// The model `vae`.
 pub struct Vae {
@@ -113,11 +25,18 @@ pub struct Vae {
     mu: Linear,
     log_var: Linear,
     decoder: Network,
-    /// Log-variance of a pixel where it is learned, `[1]`.
-    pixel_log_var: Option<Parameter>,
+    pixel: Pixel,
     range: ValueRange,
     dtype: DType,
     device: Device,
+}
+
+/// The distribution of a pixel around what the decoder gives.
+enum Pixel {
+    Bernoulli,
+    FixedVariance(f64),
+    /// The log-variance of all pixels, `[1]`.
+    LearnedVariance(Parameter),
 }
 
 impl ModelSpec for Vae {
@@ -140,20 +59,21 @@ impl ModelSpec for Vae {
                 .mirrored()
                 .decoder(config.latent, data.shape, &params.at("decoder"))?;
         if config.output_bias == OutputBias::DataMean {
-            let bias = config.decoder.bias_for(&data.mean);
-            decoder.set_output_bias(&bias, data.shape.channels)?;
+            config.decoder.start_at_mean(&decoder, data)?;
         }
-        let learns_variance =
-            config.decoder == Observation::Gaussian && config.decoder_log_var.is_none();
-        let pixel_log_var = learns_variance
-            .then(|| params.parameter("pixel_log_var", 1, Init::ZEROS))
-            .transpose()?;
+        let pixel = match (config.decoder, config.decoder_log_var) {
+            (Observation::Bernoulli, _) => Pixel::Bernoulli,
+            (Observation::Gaussian, Some(log_var)) => Pixel::FixedVariance(log_var.exp()),
+            (Observation::Gaussian, None) => {
+                Pixel::LearnedVariance(params.parameter("pixel_log_var", 1, Init::ZEROS)?)
+            }
+        };
         Ok(Self {
             encoder,
-            mu: linear(features, config.latent, &params.at("mu"))?,
-            log_var: linear(features, config.latent, &params.at("log_var"))?,
+            mu: inwards.linear(features, config.latent, &params.at("mu"))?,
+            log_var: inwards.linear(features, config.latent, &params.at("log_var"))?,
             decoder,
-            pixel_log_var,
+            pixel,
             range: data.range,
             dtype: params.dtype(),
             device: params.device().clone(),
@@ -276,20 +196,13 @@ impl Vae {
 
     /// `-log p(x|z)` in nats per image, `[N]`, from the decoder's output.
     fn reconstruction_nll(&self, output: &Tensor, images: &Tensor) -> Result<Tensor> {
-        Ok(match self.config.decoder {
-            Observation::Bernoulli => reconstruction::bernoulli_nll(output, images)?,
-            Observation::Gaussian => {
-                let log_var = match &self.pixel_log_var {
-                    Some(learned) => learned.value(),
-                    None => {
-                        let fixed = self.config.decoder_log_var.unwrap_or_default();
-                        Tensor::full(fixed, 1, &self.device)?.to_dtype(self.dtype)?
-                    }
-                };
-                let log_var = log_var
-                    .reshape((1, 1, 1, 1))?
-                    .broadcast_as(output.shape())?;
-                reconstruction::gaussian_nll(output, &log_var, images)?
+        Ok(match &self.pixel {
+            Pixel::Bernoulli => reconstruction::bernoulli_nll(output, images)?,
+            Pixel::FixedVariance(variance) => {
+                reconstruction::gaussian_nll_with_variance(output, images, *variance)?
+            }
+            Pixel::LearnedVariance(log_var) => {
+                reconstruction::gaussian_nll(output, &log_var.value(), images)?
             }
         })
     }

@@ -3,7 +3,7 @@
 use latentlab_core::{Error, ImageShape, Result};
 use latentlab_tensor::layers::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d};
 
-use super::{Layer, Stack};
+use super::{Layer, Norm, Stack};
 
 const KERNEL: usize = 4;
 const STRIDE: usize = 2;
@@ -39,10 +39,16 @@ pub(super) fn push_encoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
 /// A linear layer to the smallest image, then stages of norm, activation, transposed convolution.
 pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
     let hidden = &stack.config.hidden;
+    if stack.config.norm == Norm::Spectral && !hidden.is_empty() {
+        return Err(Error::config(
+            "norm",
+            "`spectral` is not defined for transposed convolutions; use `none` or `batch`",
+        ));
+    }
     let sizes = stage_sizes(shape, hidden.len())?;
     let [height, width] = sizes[hidden.len()];
     let channels = *hidden.first().unwrap_or(&shape.channels);
-    stack.head(channels * height * width)?;
+    stack.linear(channels * height * width)?;
     let smallest = ImageShape {
         channels,
         height,

@@ -8,7 +8,7 @@ use super::{Layer, Stack};
 pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
     stack.layers.push(Layer::Flatten);
     for (index, units) in stack.config.hidden.iter().enumerate() {
-        stack.head(*units)?;
+        stack.linear(*units)?;
         if index > 0 {
             stack.batch_norm()?;
         }
@@ -20,11 +20,11 @@ pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
 /// Hidden layers and the output layer, from a vector to images.
 pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
     for units in &stack.config.hidden {
-        stack.head(*units)?;
+        stack.linear(*units)?;
         stack.batch_norm()?;
         stack.activation();
     }
-    stack.head(shape.pixels())?;
+    stack.linear(shape.pixels())?;
     stack.layers.push(Layer::Unflatten(shape));
     Ok(())
 }
