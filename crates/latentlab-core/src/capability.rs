@@ -26,7 +26,8 @@ pub trait Reconstruct {
     /// The latent vectors `[N, D]` of images `[N, C, H, W]`; for a distribution, its mean.
     fn encode(&self, images: &Tensor) -> Result<Tensor>;
 
-    /// The images `[N, C, H, W]` of latent vectors `[N, D]`, in the data's range.
+    /// The mean images `[N, C, H, W]` of latent vectors `[N, D]`. Not clipped: those of a Gaussian
+    /// decoder may leave the data's range, and its squared error is that of what it says.
     fn decode(&self, latent: &Tensor) -> Result<Tensor>;
 
     /// What is left of images after the bottleneck.

@@ -14,6 +14,11 @@ use toml::{Table, Value};
 
 use crate::{Error, Result};
 
+/// More threads than any machine this was tried on has cores; each of them spins while it waits.
+const MOST_THREADS: usize = 256;
+/// Images in one picture, which nobody can look at beyond this.
+const MOST_SAMPLES: usize = 4096;
+
 /// The keys of an experiment file.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -236,6 +241,15 @@ impl Experiment {
         ] {
             if value == 0 {
                 return Err(latentlab_core::Error::config(field, "must be at least 1").into());
+            }
+        }
+        for (field, value, most) in [
+            ("threads", self.threads, MOST_THREADS),
+            ("samples.count", self.samples.count, MOST_SAMPLES),
+        ] {
+            if value > most {
+                let problem = format!("must be at most {most}, not {value}");
+                return Err(latentlab_core::Error::config(field, problem).into());
             }
         }
         if self.accumulate > self.batch_size {

@@ -12,7 +12,7 @@ pub struct Schemas {
     pub tables: Vec<(&'static str, Json)>,
 }
 
-/// `table` as TOML, each key below its description.
+/// `table` as TOML, each key below its description; optional keys that it lacks, as comments.
 pub fn describe(table: &Table, schemas: &Schemas) -> String {
     let mut text = String::new();
     let place = Place {
@@ -35,6 +35,10 @@ fn write_table(text: &mut String, path: &str, table: &Table, place: Place, schem
     for (key, value) in table.iter().filter(|(_, value)| !is_table(value)) {
         write_comment(text, place.property(key));
         text.push_str(&format!("{key} = {value}\n"));
+    }
+    for key in place.optional().filter(|key| !table.contains_key(*key)) {
+        write_comment(text, place.property(key));
+        text.push_str(&format!("# {key} is not set\n"));
     }
     for (key, value) in table {
         let Value::Table(below) = value else { continue };
@@ -89,6 +93,20 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// The node's own properties that need not be there: those that may be null.
+    fn optional(self) -> impl Iterator<Item = &'a String> {
+        let properties = self.node.and_then(|node| node.get("properties"));
+        let properties = properties.and_then(Json::as_object).into_iter().flatten();
+        properties
+            .filter(|(_, schema)| {
+                let choices = schema.get("anyOf").and_then(Json::as_array);
+                let types = schema.get("type").and_then(Json::as_array);
+                let null = |choice: &Json| choice["type"] == "null" || *choice == "null";
+                choices.into_iter().chain(types).flatten().any(null)
+            })
+            .map(|(key, _)| key)
+    }
+
     fn description(self) -> Option<&'a str> {
         let nodes = self.candidates();
         let mut descriptions = nodes.iter().filter_map(|node| node.get("description"));
@@ -134,6 +152,8 @@ mod tests {
     struct Inner {
         /// How fast.
         lr: f64,
+        /// How far.
+        limit: Option<f64>,
     }
 
     #[test]
@@ -146,7 +166,8 @@ mod tests {
         };
         assert_eq!(
             describe(&table, &schemas),
-            "# How many.\ncount = 3\n\n# What is inside.\n[inner]\n# How fast.\nlr = 0.5\n"
+            "# How many.\ncount = 3\n\n# What is inside.\n[inner]\n# How fast.\nlr = 0.5\n\
+             # How far.\n# limit is not set\n"
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 /// The circumstances that the bytes of a run depend on.
@@ -29,7 +30,7 @@ pub struct Environment {
 
 impl Environment {
     /// Looks around.
-    pub fn current(threads: usize, device: &str) -> Self {
+    pub fn current(threads: usize, device: &Device) -> Self {
         let revision = git(&["rev-parse", "HEAD"]);
         Self {
             latentlab: env!("CARGO_PKG_VERSION").to_owned(),
@@ -42,8 +43,29 @@ impl Environment {
             cpu: cpu_model(),
             cpu_features: cpu_features(),
             threads,
-            device: device.to_owned(),
+            device: format!("{:?}", device.location()),
         }
+    }
+
+    /// What of this differs in `other` that the bytes of a run may depend on, in words.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let list = |features: &[String]| features.join(" ");
+        [
+            ("latentlab", self.latentlab.clone(), other.latentlab.clone()),
+            ("candle", self.candle.clone(), other.candle.clone()),
+            ("compiler", self.rustc.clone(), other.rustc.clone()),
+            ("processor", self.cpu.clone(), other.cpu.clone()),
+            (
+                "instructions",
+                list(&self.cpu_features),
+                list(&other.cpu_features),
+            ),
+            ("device", self.device.clone(), other.device.clone()),
+        ]
+        .into_iter()
+        .filter(|(_, before, now)| before != now)
+        .map(|(what, before, now)| format!("{what} was {before}, is {now}"))
+        .collect()
     }
 }
 

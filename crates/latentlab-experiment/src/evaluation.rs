@@ -6,21 +6,21 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Reconstruct, Result, Sample};
+use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Result, Sample};
 use latentlab_data::{
     DICE, DataConfig, Dataset, GRID_DEVIATION, RING_DEVIATION, Source, Split, grid_modes,
     ring_modes,
 };
 use latentlab_metrics as metrics;
 use latentlab_tensor::Rng;
-use latentlab_train::observers::{ACTIVE_UNITS, SAMPLE_SPREAD};
+use latentlab_train::observers::SAMPLE_SPREAD;
 
 use crate::Session;
 
-/// Images that pass through the model at once.
-const CHUNK: usize = 500;
-/// Importance samples that pass through the model at once, for each image.
-const SAMPLES_AT_ONCE: usize = 20;
+/// Values of images that pass through the model at once, which bounds the memory of any network.
+const VALUES_AT_ONCE: usize = 500 * 784;
+/// The same for draws of importance samples, each of which is an image.
+const DRAWS_AT_ONCE: usize = 10 * VALUES_AT_ONCE;
 
 type Figures = Vec<(String, f64)>;
 
@@ -29,7 +29,11 @@ pub struct Evaluation {
     dataset: Arc<Dataset>,
     device: Device,
     seed: u64,
-    images: usize,
+    /// The images of each split to evaluate on: all, or a fixed choice among them.
+    images: Vec<(Split, Vec<usize>)>,
+    samples: usize,
+    chunk: usize,
+    draws: usize,
     importance_samples: usize,
     truth: Option<Truth>,
 }
@@ -52,75 +56,97 @@ impl Evaluation {
             Source::Dice(_) => Some(Truth::Shares(DICE.to_vec())),
             _ => None,
         };
+        let dataset = &session.dataset;
+        let most = experiment.evaluate.images;
+        let splits = [Split::Test, Split::Validation].into_iter();
+        let images = splits
+            .filter(|split| !dataset.is_empty(*split))
+            .map(|split| (split, choice(dataset.len(split), most)))
+            .collect();
+        let pixels = dataset.info().shape.pixels();
+        let chunk = (VALUES_AT_ONCE / pixels).clamp(1, 500);
         Ok(Self {
-            dataset: Arc::clone(&session.dataset),
+            dataset: Arc::clone(dataset),
             device: session.device.clone(),
             seed: experiment.seed,
-            images: experiment
-                .evaluate
-                .images
-                .min(session.dataset.len(Split::Test)),
+            images,
+            samples: most.min(dataset.len(Split::Test)),
+            chunk,
+            draws: (DRAWS_AT_ONCE / (pixels * chunk)).max(1),
             importance_samples: experiment.evaluate.importance_samples,
             truth,
         })
     }
 
-    /// Everything there is to measure of `model`, by name.
+    /// Everything there is to measure of `model`, by name: `test/…`, `validation/…` where images
+    /// are held out for it, and `samples/…`.
     pub fn measure(&self, model: &dyn GenerativeModel) -> Result<Figures> {
         let mut figures = Figures::new();
-        if let Some(likelihood) = model.likelihood() {
-            figures.extend(self.likelihood(likelihood)?);
-        }
-        if let Some(reconstructor) = model.reconstructor() {
-            figures.extend(self.reconstruction(reconstructor)?);
-        }
-        if let Some(sampler) = model.sampler() {
-            let samples = self.samples(sampler)?;
-            figures.extend(self.quality(&samples)?);
-            if let Some(critic) = model.critic() {
-                figures.extend(self.criticism(critic, &samples)?);
+        let samples = model.sampler().map(|sampler| self.samples(sampler));
+        let samples = samples.transpose()?;
+        for (split, images) in &self.images {
+            let mut found = Figures::new();
+            if let Some(likelihood) = model.likelihood() {
+                found.extend(self.likelihood(likelihood, *split, images)?);
             }
+            if let Some(reconstructor) = model.reconstructor() {
+                let batches = self.batches(*split, images);
+                let error = metrics::squared_error(reconstructor, batches)?;
+                found.push(("squared_error".to_owned(), error));
+            }
+            if let (Some(critic), Some(samples)) = (model.critic(), &samples) {
+                found.extend(self.criticism(critic, samples, *split, images)?);
+            }
+            let prefix = match split {
+                Split::Train => "train",
+                Split::Validation => "validation",
+                Split::Test => "test",
+            };
+            figures.extend(
+                found
+                    .into_iter()
+                    .map(|(name, value)| (format!("{prefix}/{name}"), value)),
+            );
+        }
+        if let Some(samples) = &samples {
+            figures.extend(self.quality(samples)?);
         }
         Ok(figures)
     }
 
-    fn likelihood(&self, model: &dyn Likelihood) -> Result<Figures> {
+    fn likelihood(
+        &self,
+        model: &dyn Likelihood,
+        split: Split,
+        images: &[usize],
+    ) -> Result<Figures> {
         let mut rng = self.stream("likelihood");
-        let bound = metrics::evidence_bound(model, self.batches(), &mut rng)?;
+        let bound = metrics::evidence_bound(model, self.batches(split, images), &mut rng)?;
         let mut figures = vec![
-            ("test/elbo".to_owned(), bound.elbo()),
-            ("test/reconstruction".to_owned(), bound.reconstruction),
-            ("test/kl".to_owned(), bound.kl()),
-            (ACTIVE_UNITS.to_owned(), bound.active_units() as f64),
+            ("elbo".to_owned(), bound.elbo()),
+            ("reconstruction".to_owned(), bound.reconstruction),
+            ("kl".to_owned(), bound.kl()),
+            ("active_units".to_owned(), bound.active_units() as f64),
         ];
         let dimensions = bound.kl_per_dimension.iter().enumerate();
-        figures.extend(dimensions.map(|(index, kl)| (format!("test/kl/{index:03}"), *kl)));
+        figures.extend(dimensions.map(|(index, kl)| (format!("kl/{index:03}"), *kl)));
         if self.importance_samples > 0 {
             let mut rng = self.stream("importance");
+            let batches = self.batches(split, images);
             let samples = self.importance_samples;
-            let bound = metrics::importance_bound(
-                model,
-                self.batches(),
-                samples,
-                SAMPLES_AT_ONCE,
-                &mut rng,
-            )?;
-            figures.push(("test/log_likelihood".to_owned(), bound));
+            let bound = metrics::importance_bound(model, batches, samples, self.draws, &mut rng)?;
+            figures.push(("log_likelihood".to_owned(), bound));
         }
         Ok(figures)
-    }
-
-    fn reconstruction(&self, model: &dyn Reconstruct) -> Result<Figures> {
-        let error = metrics::squared_error(model, self.batches())?;
-        Ok(vec![("test/squared_error".to_owned(), error)])
     }
 
     /// As many samples as there are test images to evaluate on.
     fn samples(&self, model: &dyn Sample) -> Result<Tensor> {
         let mut rng = self.stream("samples");
         let mut chunks = Vec::new();
-        for start in (0..self.images).step_by(CHUNK) {
-            chunks.push(model.sample(CHUNK.min(self.images - start), &mut rng)?);
+        for start in (0..self.samples).step_by(self.chunk) {
+            let count = self.chunk.min(self.samples - start);
+            chunks.push(model.sample(count, &mut rng)?);
         }
         Ok(Tensor::cat(&chunks, 0)?)
     }
@@ -146,18 +172,25 @@ impl Evaluation {
     }
 
     /// How sure the critic is on both sides, and how often right.
-    fn criticism(&self, critic: &dyn Criticise, samples: &Tensor) -> Result<Figures> {
+    fn criticism(
+        &self,
+        critic: &dyn Criticise,
+        samples: &Tensor,
+        split: Split,
+        images: &[usize],
+    ) -> Result<Figures> {
         let mut real = Vec::new();
-        for batch in self.batches() {
+        for batch in self.batches(split, images) {
             real.push(critic.logits(&batch?.images)?);
         }
         let mut fake = Vec::new();
-        for start in (0..self.images).step_by(CHUNK) {
-            let count = CHUNK.min(self.images - start);
+        for start in (0..self.samples).step_by(self.chunk) {
+            let count = self.chunk.min(self.samples - start);
             fake.push(critic.logits(&samples.narrow(0, start, count)?)?);
         }
         let mean = |values: Tensor| -> Result<f64> {
-            Ok(values.to_dtype(DType::F64)?.mean_all()?.to_scalar()?)
+            let values = values.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+            Ok(values.mean_all()?.to_scalar()?)
         };
         let mut figures = Figures::new();
         for (side, logits, right) in [("real", real, true), ("fake", fake, false)] {
@@ -167,21 +200,32 @@ impl Evaluation {
             } else {
                 logits.lt(0.0)?
             };
-            let odds = (logits.to_dtype(DType::F64)?.neg()?.exp()? + 1.0)?;
-            figures.push((format!("test/{side}_probability"), mean(odds.recip()?)?));
-            figures.push((format!("test/{side}_accuracy"), mean(correct)?));
+            let odds = (logits.neg()?.exp()? + 1.0)?;
+            figures.push((format!("{side}_probability"), mean(odds.recip()?)?));
+            figures.push((format!("{side}_accuracy"), mean(correct)?));
         }
         Ok(figures)
     }
 
-    fn batches(&self) -> impl Iterator<Item = Result<Batch>> {
-        (0..self.images).step_by(CHUNK).map(|start| {
-            let indices: Vec<usize> = (start..self.images.min(start + CHUNK)).collect();
-            self.dataset.images(Split::Test, &indices, &self.device)
-        })
+    fn batches(&self, split: Split, images: &[usize]) -> impl Iterator<Item = Result<Batch>> {
+        images
+            .chunks(self.chunk)
+            .map(move |indices| self.dataset.images(split, indices, &self.device))
     }
 
     fn stream(&self, purpose: &str) -> Rng {
         Rng::stream(self.seed, &format!("evaluation/{purpose}"), 0)
     }
+}
+
+/// The places of at most `most` of `count` images, in order: always the same ones, and not the first,
+/// since files are often sorted by class.
+fn choice(count: usize, most: usize) -> Vec<usize> {
+    if most >= count {
+        return (0..count).collect();
+    }
+    let order = Rng::stream(0, "evaluation/images", 0).permutation(count);
+    let mut chosen: Vec<usize> = order[..most].iter().map(|place| *place as usize).collect();
+    chosen.sort_unstable();
+    chosen
 }

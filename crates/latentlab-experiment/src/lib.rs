@@ -38,3 +38,8 @@ pub use environment::Environment;
 pub use error::{Error, Result};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};
 pub use session::Session;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

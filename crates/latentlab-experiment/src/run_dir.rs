@@ -15,6 +15,9 @@ use crate::{Environment, Error, Result};
 /// Version of the layout of a run directory and of `run.json`.
 pub const SCHEMA: u32 = 1;
 
+/// What a start writes before it writes `run.json`.
+const STARTED: [&str; 3] = ["LOCK", "config.toml", "overrides.toml"];
+
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +66,8 @@ pub struct Resumption {
     pub at: String,
     /// From which step.
     pub step: u64,
+    /// Program and machine, this time.
+    pub environment: Environment,
     /// What had changed in the configuration: key, value before, value after.
     pub changed: Vec<(String, String, String)>,
 }
@@ -84,7 +89,11 @@ impl RunDir {
             Some(out) => out.to_owned(),
             None => Path::new("runs").join(experiment).join(id),
         };
-        let occupied = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());
+        // A start that was killed before its run.json may be started again.
+        let ours =
+            |entry: &std::fs::DirEntry| STARTED.iter().any(|name| entry.file_name() == *name);
+        let mut entries = fs::read_dir(&path).into_iter().flatten().flatten();
+        let occupied = !entries.all(|entry| ours(&entry));
         if occupied {
             return Err(Error::Argument(format!(
                 "{0} is not empty; take it up again with `latentlab resume {0}`, or name another \

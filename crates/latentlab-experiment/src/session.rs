@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use candle_core::{DType, Device};
 use latentlab_core::{GenerativeModel, Registry};
-use latentlab_data::{DataConfig, Dataset};
+use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 
@@ -43,6 +43,11 @@ impl Session {
         let device = experiment.device.parse::<DeviceChoice>()?.open()?;
         let data = DataConfig::from_table(&experiment.data)?;
         let dataset = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
+        if dataset.is_empty(Split::Test) {
+            let problem = "has no test images to evaluate and draw; hold some out, for example \
+                           with `data.test_fraction = 0.1`";
+            return Err(latentlab_core::Error::config("data", problem).into());
+        }
         let build = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
             let store = ParamStore::new(experiment.seed, DType::F32, &device);
             let entry = registry.get(&experiment.model.name)?;

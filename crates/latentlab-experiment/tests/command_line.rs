@@ -74,6 +74,7 @@ fn wrong_keys_and_values_name_the_field_and_the_valid_ones() {
         ("optimizer.name=adma", vec!["optimizer", "adam"]),
         ("optimizer.lr=-1.0", vec!["optimizer.lr"]),
         ("optimizers.generatr.lr=1e-3", vec!["generatr", "generator"]),
+        ("threads=100000", vec!["threads", "at most"]),
         ("steps=0", vec!["steps", "at least 1"]),
         ("device=tpu", vec!["tpu", "cuda:N"]),
         ("checkpoint.every=-1", vec!["checkpoint.every"]),

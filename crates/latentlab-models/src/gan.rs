@@ -12,7 +12,10 @@ use latentlab_core::{
     Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result, Sample,
     Step, ValueRange,
 };
-use latentlab_losses::{adversarial, penalty};
+use latentlab_losses::{
+    adversarial::{self, Objective},
+    penalty,
+};
 use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient};
 
 pub use config::{GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
@@ -84,7 +87,8 @@ impl GenerativeModel for Gan {
     }
 
     fn critic(&self) -> Option<&dyn Criticise> {
-        Some(self)
+        // A Wasserstein critic ranks images; it has no boundary between real and generated.
+        (self.config.objective != Objective::Wasserstein).then_some(self as &dyn Criticise)
     }
 }
 
@@ -108,7 +112,7 @@ impl Sample for Gan {
 
 impl Criticise for Gan {
     fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        self.judge(&self.centre(images)?, Mode::Eval)
+        self.logits_of(&self.judge(&self.centre(images)?, Mode::Eval)?)
     }
 }
 
@@ -116,26 +120,45 @@ impl Gan {
     fn discriminator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
         let real = self.centre(&batch.images)?;
         let fake = self.fakes(batch, step)?;
-        let real_logits = self.judge(&real, Mode::Train)?;
-        let fake_logits = self.judge(&fake, Mode::Train)?;
-        let objective = self.config.objective;
-        let loss =
-            objective.discriminator_loss(&real_logits, &fake_logits, self.config.smoothing())?;
+        let real_scores = self.judge(&real, Mode::Train)?;
+        let fake_scores = self.judge(&fake, Mode::Train)?;
+        let (objective, smoothing) = (self.config.objective, self.config.smoothing());
+        let loss = objective.discriminator_loss(&real_scores, &fake_scores, smoothing)?;
+        if self.config.penalty.name == PenaltyKind::None || self.penalty_is_lazy() {
+            return self.record(Loss::new(loss), &real_scores, &fake_scores);
+        }
+        let penalty = self.penalty(&real, || Ok(fake), step)?;
+        let loss = Loss::new((loss + &penalty)?).term("penalty", &penalty);
+        self.record(loss, &real_scores, &fake_scores)
+    }
+
+    /// What a reader wants to see of the game beside the loss.
+    fn record(&self, loss: Loss, real_scores: &Tensor, fake_scores: &Tensor) -> Result<Loss> {
+        if self.config.objective == Objective::Wasserstein {
+            // Scores without an origin: there is no boundary, and no probability.
+            return Ok(loss
+                .term("real_score", &real_scores.mean_all()?)
+                .term("fake_score", &fake_scores.mean_all()?));
+        }
+        let (real, fake) = (self.logits_of(real_scores)?, self.logits_of(fake_scores)?);
         let probability = |logits: &Tensor| candle_nn::ops::sigmoid(logits)?.mean_all();
         let share = |mask: Tensor| mask.to_dtype(self.dtype)?.mean_all();
-        let record = |total: Tensor| -> Result<Loss> {
-            Ok(Loss::new(total)
-                .term("value", &adversarial::value(&real_logits, &fake_logits)?)
-                .term("real_probability", &probability(&real_logits)?)
-                .term("fake_probability", &probability(&fake_logits)?)
-                .term("real_accuracy", &share(real_logits.gt(0.0)?)?)
-                .term("fake_accuracy", &share(fake_logits.lt(0.0)?)?))
-        };
-        if self.config.penalty.name == PenaltyKind::None || self.penalty_is_lazy() {
-            return record(loss);
+        Ok(loss
+            .term("value", &adversarial::value(&real, &fake)?)
+            .term("real_probability", &probability(&real)?)
+            .term("fake_probability", &probability(&fake)?)
+            .term("real_accuracy", &share(real.gt(0.0)?)?)
+            .term("fake_accuracy", &share(fake.lt(0.0)?)?))
+    }
+
+    /// The logit of D(x) for each score. Under least squares the score itself estimates D(x), the
+    /// targets being 1 and 0.
+    fn logits_of(&self, scores: &Tensor) -> Result<Tensor> {
+        if self.config.objective != Objective::LeastSquares {
+            return Ok(scores.clone());
         }
-        let penalty = self.penalty(&real, &fake, step)?;
-        Ok(record((loss + &penalty)?)?.term("penalty", &penalty))
+        let odds = scores.clamp(1e-6, 1.0 - 1e-6)?;
+        Ok((odds.log()? - odds.affine(-1.0, 1.0)?.log()?)?)
     }
 
     fn generator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
@@ -146,12 +169,18 @@ impl Gan {
 
     fn lazy_penalty(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
         let real = self.centre(&batch.images)?;
-        let fake = self.fakes(batch, step)?;
-        let penalty = self.penalty(&real, &fake, step)?;
+        let latent = self.prior(batch.size()?, &mut step.rng)?;
+        let penalty = self.penalty(&real, || self.imagine(&latent, Mode::Train), step)?;
         Ok(Loss::new((penalty * self.config.penalty.every as f64)?))
     }
 
-    fn penalty(&self, real: &Tensor, fake: &Tensor, step: &mut Step) -> Result<Tensor> {
+    /// The penalty at the points that it is taken at; `fake` makes images where these need some.
+    fn penalty(
+        &self,
+        real: &Tensor,
+        fake: impl FnOnce() -> Result<Tensor>,
+        step: &mut Step,
+    ) -> Result<Tensor> {
         let Penalty {
             name,
             weight,
@@ -160,12 +189,12 @@ impl Gan {
         } = self.config.penalty;
         let at = match name {
             PenaltyKind::None | PenaltyKind::R1 => real.clone(),
-            PenaltyKind::R2 => fake.clone(),
+            PenaltyKind::R2 => fake()?,
             PenaltyKind::WganGp => {
                 let epsilon = step
                     .rng
                     .uniform(0.0, 1.0, real.dim(0)?, self.dtype, &self.device)?;
-                penalty::interpolate(real, fake, &epsilon)?
+                penalty::interpolate(real, &fake()?, &epsilon)?
             }
             PenaltyKind::Dragan => {
                 let noise = step
@@ -208,7 +237,7 @@ impl Gan {
         })
     }
 
-    /// Logits `[N]` of centred images.
+    /// Scores `[N]` of centred images.
     fn judge(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
         Ok(self.discriminator.forward(images, mode)?.squeeze(1)?)
     }

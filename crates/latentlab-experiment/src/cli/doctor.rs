@@ -8,7 +8,7 @@ use crate::{Environment, Result};
 pub(super) fn run() -> Result<u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let device = DeviceChoice::Auto.open()?;
-    let here = Environment::current(threads, &format!("{device:?}"));
+    let here = Environment::current(threads, &device);
     say(format!(
         "latentlab  {} on candle {}",
         here.latentlab, here.candle
@@ -37,8 +37,7 @@ pub(super) fn run() -> Result<u8> {
         Err(error) => error.to_string(),
     };
     say(format!("gradients  of gradients: {answer}"));
-    let writable = tempfile_in_working_directory();
-    say(format!("runs       {writable}"));
+    say(format!("runs       {}", working_directory()));
     let mnist = latentlab_data::DataConfig::from_table(&toml::toml! { name = "mnist" })?;
     let digits = latentlab_data::Dataset::open(&mnist).map_err(latentlab_core::Error::from)?;
     let count = digits.len(latentlab_data::Split::Train);
@@ -47,7 +46,7 @@ pub(super) fn run() -> Result<u8> {
 }
 
 /// Whether a run directory can be made here.
-fn tempfile_in_working_directory() -> String {
+fn working_directory() -> String {
     let probe = std::path::Path::new(".latentlab-doctor");
     match std::fs::write(probe, b"").and_then(|()| std::fs::remove_file(probe)) {
         Ok(()) => "the working directory is writable".to_owned(),

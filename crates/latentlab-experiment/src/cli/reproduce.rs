@@ -54,11 +54,27 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         )));
     }
     let experiment = read_experiment(&arguments.run, registry)?;
-    let name = arguments.run.file_name().unwrap_or_default();
+    let changed: Vec<&str> = record
+        .resumed
+        .iter()
+        .flat_map(|resumption| &resumption.changed)
+        .map(|(key, _, _)| key.as_str())
+        .filter(|key| *key != "threads" && *key != "device")
+        .collect();
+    if !changed.is_empty() {
+        return Err(Error::Argument(format!(
+            "{} was resumed with other settings ({}), so no single run leaves the same files",
+            arguments.run.display(),
+            changed.join(", ")
+        )));
+    }
+    // The whole path: beside `.` there is no place that its name tells.
+    let first = fs::canonicalize(&arguments.run).map_err(Error::file(&arguments.run))?;
+    let name = first.file_name().unwrap_or_default();
     let beside = format!(".{}-again-{}", name.to_string_lossy(), std::process::id());
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None => arguments.run.with_file_name(beside),
+        None => first.with_file_name(beside),
     };
     let interrupted = interruption()?;
     let again = train::start(
@@ -74,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     );
     let found = again.and_then(|ended| match ended.summary.status {
         Status::Interrupted => Ok(None),
-        _ => compare(&arguments.run, &out).map(Some),
+        _ => compare(&first, &out).map(Some),
     });
     if arguments.out.is_none() {
         // What cannot be removed is left; the comparison is what was asked for.

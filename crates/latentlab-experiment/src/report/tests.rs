@@ -44,7 +44,7 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
             git_revision: Some(format!("revision-{elapsed_s}")),
             git_dirty: Some(elapsed_s > 1.0),
             threads: elapsed_s as usize,
-            ..Environment::current(1, "cpu")
+            ..Environment::current(1, &candle_core::Device::Cpu)
         },
         data: Vec::new(),
         started: format!("started-{elapsed_s}"),

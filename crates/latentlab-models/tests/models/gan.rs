@@ -238,3 +238,36 @@ fn what_cannot_work_is_refused_by_the_name_of_its_key() {
         "{message}"
     );
 }
+
+// Under least squares the best discriminator is p/(p+q) itself, not its logit (Mao et al. 2017,
+// eq. 5 with targets 1 and 0), so that a score of ½ is undecided and one of ¾ means 75 %.
+#[test]
+fn a_least_squares_score_is_read_as_a_probability() {
+    let config = GanConfig {
+        objective: Objective::LeastSquares,
+        ..small()
+    };
+    let (model, store) = gan(&config, ValueRange::Unit);
+    scale(&store, "discriminator", 0.0);
+    set(&store, "discriminator.1.bias", &[0.75]);
+    let images = images(4, SMALL);
+    let logits = values(&model.logits(&images).unwrap());
+    assert_close(logits[0], 3f64.ln());
+    let loss = loss(&model, "discriminator", &images, 1);
+    assert_close(term(&loss, "real_probability"), 0.75);
+    assert_close(term(&loss, "real_accuracy"), 1.0);
+    assert_close(term(&loss, "fake_accuracy"), 0.0);
+}
+
+#[test]
+fn a_wasserstein_critic_reports_scores_and_no_probabilities() {
+    let config = GanConfig {
+        objective: Objective::Wasserstein,
+        ..small()
+    };
+    let (model, _) = gan(&config, ValueRange::Unit);
+    let loss = loss(&model, "discriminator", &images(4, SMALL), 1);
+    let names: Vec<_> = loss.terms.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["real_score", "fake_score"]);
+    assert!(model.critic().is_none());
+}

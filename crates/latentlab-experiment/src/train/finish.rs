@@ -1,0 +1,145 @@
+//! What a run leaves behind when it ends, however it ends.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use latentlab_tensor::encode_tensors;
+use latentlab_train::{Outcome, Record, StopReason, observers::read_metrics};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{Result, RunDir, RunRecord, Session, Status, plots::plots, report::report, run_dir};
+
+/// A run that has ended without an error.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its directory.
+    pub directory: PathBuf,
+    /// What `summary.json` says.
+    pub summary: Summary,
+    /// Why it ended.
+    pub reason: StopReason,
+}
+
+/// The contents of `summary.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// How the run ended.
+    pub status: Status,
+    /// The last step taken.
+    pub step: u64,
+    /// SHA-256 of the parameters as a safetensors file.
+    pub params_sha256: String,
+    /// The last finite value of every figure in `metrics.jsonl`.
+    pub metrics: BTreeMap<String, f64>,
+    /// Training images in each second of training, since the run was last taken up.
+    pub images_per_second: f64,
+    /// Seconds of training, in all.
+    pub wall_s: f64,
+}
+
+impl Ended {
+    /// What a person wants to read at the end.
+    pub fn closing_words(&self) -> String {
+        let directory = self.directory.display();
+        let mut text = format!("{}, step {}: {directory}", self.reason, self.summary.step);
+        for (name, value) in &self.summary.metrics {
+            if name.starts_with("test/") && !name.contains("/kl/") {
+                text.push_str(&format!("\n  {name:<28} {value:.4}"));
+            }
+        }
+        let picture = format!("step-{:06}.png", self.summary.step);
+        for file in [
+            Path::new("samples").join(&picture),
+            Path::new("reconstructions").join(&picture),
+            PathBuf::from("report.html"),
+        ] {
+            let file = self.directory.join(file);
+            if file.is_file() {
+                text.push_str(&format!("\n  look at {}", file.display()));
+            }
+        }
+        if self.summary.status == Status::Interrupted {
+            text.push_str(&format!("\n  go on with `latentlab resume {directory}`"));
+        }
+        text
+    }
+}
+
+/// How the loop ended, and how long it took.
+pub(super) struct Ending<'a> {
+    pub(super) outcome: &'a latentlab_train::Result<Outcome>,
+    /// Steps taken since the run was last taken up, and in all.
+    pub(super) steps: (u64, u64),
+    /// Seconds of training since the run was last taken up, and in all.
+    pub(super) seconds: (f64, f64),
+}
+
+impl Ending<'_> {
+    fn status(&self) -> Status {
+        match self.outcome {
+            Ok(outcome) if outcome.reason == StopReason::Interrupted => Status::Interrupted,
+            Ok(_) => Status::Finished,
+            Err(latentlab_train::Error::Diverged { .. }) => Status::Diverged,
+            Err(_) => Status::Failed,
+        }
+    }
+
+    /// The reason, free of anything that two runs with one seed do not share.
+    fn words(&self) -> String {
+        match self.outcome {
+            Ok(outcome) => outcome.reason.to_string(),
+            Err(error @ latentlab_train::Error::Diverged { .. }) => error.to_string(),
+            Err(_) => "train.log says why".to_owned(),
+        }
+    }
+}
+
+/// Writes `run.json`, `summary.json`, the plots and the report, and returns the summary.
+pub(super) fn finish(
+    session: &Session,
+    directory: &RunDir,
+    mut record: RunRecord,
+    ending: &Ending,
+) -> Result<Summary> {
+    record.status = ending.status();
+    record.ended = Some(run_dir::now());
+    directory.write_json("run.json", &record)?;
+    let records = read_metrics(directory.join(super::METRICS))?;
+    let experiment = &session.experiment;
+    let images = ending.steps.0 as f64 * experiment.batch_size as f64;
+    let summary = Summary {
+        status: record.status,
+        step: ending.steps.1,
+        params_sha256: sha256(&encode_tensors(&session.store.tensors())?),
+        metrics: last_values(&records),
+        images_per_second: images / ending.seconds.0.max(f64::EPSILON),
+        wall_s: ending.seconds.1,
+    };
+    directory.write_json("summary.json", &summary)?;
+    for (name, svg) in plots(&records) {
+        directory.write(&format!("plots/{name}"), svg.as_bytes())?;
+    }
+    let words = ending.words();
+    let path = directory.path();
+    let page = report(path, &record, experiment, &summary, &words, &records)?;
+    directory.write("report.html", page.as_bytes())?;
+    Ok(summary)
+}
+
+fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
+    let mut last = BTreeMap::new();
+    for record in records {
+        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
+            last.insert(name.to_owned(), value);
+        }
+    }
+    last
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,240 @@
+//! Starting a run, taking one up again, and what both leave in the run directory.
+
+mod finish;
+mod observers;
+mod resume;
+
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use latentlab_core::Registry;
+use latentlab_data::{DataConfig, Loader};
+use latentlab_train::{
+    CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
+    observers::{MetricsFile, read_metrics},
+};
+use toml::Table;
+
+pub use finish::{Ended, Summary};
+pub use resume::{read_experiment, resumable};
+
+use crate::{
+    Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status,
+    evaluation::Evaluation, logging, run_dir,
+};
+use finish::{Ending, finish};
+use observers::observers;
+
+const METRICS: &str = "metrics.jsonl";
+const CONFIG: &str = "config.toml";
+
+/// What to start.
+pub struct Plan<'a> {
+    /// Name of the experiment.
+    pub name: &'a str,
+    /// The resolved experiment.
+    pub experiment: Experiment,
+    /// What the command line changed in its file.
+    pub overrides: Table,
+    /// The run directory; one below `runs/` without it.
+    pub out: Option<&'a Path>,
+    /// The command line, for the record.
+    pub argv: Vec<String>,
+}
+
+/// Everything that training needs but the run directory: what can go wrong here goes wrong before
+/// anything is written.
+struct Prepared {
+    session: Session,
+    trainer: PhaseTrainer,
+    loader: Loader,
+    evaluation: Evaluation,
+    environment: Environment,
+}
+
+/// Starts a run and trains to its end.
+///
+/// # Errors
+/// Before anything is written for what the experiment gets wrong; later for what goes wrong in
+/// training, which the run directory then says as well.
+pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Result<Ended> {
+    let prepared = Prepared::new(plan.experiment, registry)?;
+    let experiment = &prepared.session.experiment;
+    let id = run_dir::fresh_id(experiment.seed);
+    let directory = RunDir::create(plan.out, plan.name, &id)?;
+    let record = RunRecord {
+        schema: run_dir::SCHEMA,
+        id,
+        experiment: plan.name.to_owned(),
+        status: Status::Running,
+        argv: plan.argv,
+        environment: prepared.environment.clone(),
+        data: prepared.session.dataset.fingerprints().to_vec(),
+        started: run_dir::now(),
+        ended: None,
+        resumed: Vec::new(),
+    };
+    directory.write(CONFIG, experiment.to_table()?.to_string().as_bytes())?;
+    directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
+    directory.write_json("run.json", &record)?;
+    prepared.train(&directory, record, interrupted)
+}
+
+/// Takes up the run in `directory` after its latest checkpoint, with `changes` to harmless keys.
+///
+/// # Errors
+/// If `changes` would change what is computed, with the list of them.
+pub fn resume(
+    directory: &Path,
+    changes: &Table,
+    registry: &Registry,
+    interrupted: &AtomicBool,
+) -> Result<Ended> {
+    let (experiment, changed) = resumable(directory, changes, registry)?;
+    let mut prepared = Prepared::new(experiment, registry)?;
+    let directory = RunDir::open(directory)?;
+    let file = directory.join("run.json");
+    let mut record: RunRecord = run_dir::read_json(&file)?;
+    let data = prepared.session.dataset.fingerprints();
+    if data != record.data {
+        let problem = format!("the data have changed since the run began: now {data:?}");
+        return Err(Error::format(&file, problem));
+    }
+    let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
+    if let Some(snapshot) = checkpoints.latest()? {
+        let Prepared {
+            session, trainer, ..
+        } = &mut prepared;
+        let average = session.average.as_ref().map(|average| &average.store);
+        snapshot.restore(&session.store, average, trainer)?;
+    }
+    let (taken, wanted) = (prepared.trainer.steps(), prepared.session.experiment.steps);
+    if taken > wanted {
+        let problem = format!("must be at least {taken}, the steps that are taken, not {wanted}");
+        return Err(latentlab_core::Error::config("steps", problem).into());
+    }
+    logging::start(directory.path())?;
+    for difference in record.environment.differences(&prepared.environment) {
+        tracing::warn!("resumed in another environment, so the bytes may differ: {difference}");
+    }
+    record.status = Status::Running;
+    record.ended = None;
+    record.resumed.push(Resumption {
+        at: run_dir::now(),
+        step: taken,
+        environment: prepared.environment.clone(),
+        changed: changed
+            .into_iter()
+            .map(|difference| (difference.key, difference.before, difference.after))
+            .collect(),
+    });
+    let table = prepared.session.experiment.to_table()?;
+    directory.write(CONFIG, table.to_string().as_bytes())?;
+    directory.write_json("run.json", &record)?;
+    prepared.train(&directory, record, interrupted)
+}
+
+impl Prepared {
+    fn new(experiment: Experiment, registry: &Registry) -> Result<Self> {
+        let session = Session::build(experiment, registry)?;
+        let experiment = &session.experiment;
+        let options = DataConfig::from_table(&experiment.data)?.options;
+        let loader = Loader::new(
+            Arc::clone(&session.dataset),
+            experiment.batch_size,
+            experiment.seed,
+            options.workers,
+            &session.device,
+        )?;
+        let threads = candle_core::utils::get_num_threads();
+        Ok(Self {
+            trainer: trainer(&session)?,
+            loader,
+            evaluation: Evaluation::of(&session)?,
+            environment: Environment::current(threads, &session.device),
+            session,
+        })
+    }
+
+    /// The loop, and what it leaves behind however it ends.
+    fn train(
+        self,
+        directory: &RunDir,
+        record: RunRecord,
+        interrupted: &AtomicBool,
+    ) -> Result<Ended> {
+        let Self {
+            session,
+            mut trainer,
+            mut loader,
+            evaluation,
+            ..
+        } = self;
+        logging::start(directory.path())?;
+        let (from, to) = (trainer.steps(), session.experiment.steps);
+        tracing::info!(experiment = record.experiment, from, to, "training");
+        let metrics = directory.join(METRICS);
+        let metrics_file = MetricsFile::open(&metrics, from)?;
+        let past = read_metrics(&metrics)?;
+        let before = past
+            .last()
+            .and_then(|record| Duration::try_from_secs_f64(record.elapsed_s).ok());
+        let before = before.unwrap_or_default();
+        let mut observers = observers(&session, directory, evaluation, metrics_file)?;
+        for observer in &mut observers {
+            past.iter().for_each(|record| observer.replay(record));
+        }
+        let began = Instant::now();
+        let clock = || before + began.elapsed();
+        let outcome = latentlab_train::run(Run {
+            model: &*session.model,
+            shown: session.shown(),
+            store: &session.store,
+            averaged: session.average.as_ref().map(|average| &average.store),
+            trainer: &mut trainer,
+            data: &mut loader,
+            observers: &mut observers,
+            steps: to,
+            interrupted,
+            clock: &clock,
+        });
+        drop(observers);
+        match &outcome {
+            Ok(outcome) => tracing::info!(step = outcome.step, "{}", outcome.reason),
+            Err(error) => tracing::info!("{error}"),
+        }
+        let ending = Ending {
+            outcome: &outcome,
+            steps: (trainer.steps() - from, trainer.steps()),
+            seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
+        };
+        let summary = finish(&session, directory, record, &ending);
+        // What ended the training says more than what then went wrong with the report.
+        let reason = outcome?.reason;
+        Ok(Ended {
+            directory: directory.path().to_owned(),
+            summary: summary?,
+            reason,
+        })
+    }
+}
+
+fn trainer(session: &Session) -> Result<PhaseTrainer> {
+    let experiment = &session.experiment;
+    let trainer = PhaseTrainer::new(
+        &*session.model,
+        &session.store,
+        &experiment.training(),
+        experiment.steps,
+        experiment.seed,
+    )?;
+    Ok(match (&session.average, experiment.ema) {
+        (Some(average), Some(config)) => {
+            trainer.with_ema(Ema::new(&session.store, &average.store, config)?)
+        }
+        _ => trainer,
+    })
+}

@@ -1,0 +1,86 @@
+//! Who looks at each step of a run.
+
+use std::sync::Arc;
+
+use latentlab_core::GenerativeModel;
+use latentlab_tensor::Rng;
+use latentlab_train::{
+    CheckpointStore,
+    observers::{
+        Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Pictures, Progress,
+        Scalars, StopRules,
+    },
+};
+use serde_json::json;
+
+use crate::{Error, Result, RunDir, Session, drawing, evaluation::Evaluation};
+
+/// Who looks at each step, in the order in which they need each other's figures.
+pub(super) fn observers(
+    session: &Session,
+    directory: &RunDir,
+    evaluation: Evaluation,
+    metrics_file: MetricsFile,
+) -> Result<Vec<Box<dyn Observer>>> {
+    let experiment = &session.experiment;
+    let seed = experiment.seed;
+    let dataset = Arc::clone(&session.dataset);
+    let count = experiment.samples.count;
+    let draw_samples = move |model: &dyn GenerativeModel| {
+        let mut rng = Rng::stream(seed, "samples", 0);
+        drawing::samples(model, &dataset, count, &mut rng).map_err(into_train)
+    };
+    let dataset = Arc::clone(&session.dataset);
+    let device = session.device.clone();
+    let draw_reconstructions = move |model: &dyn GenerativeModel| {
+        drawing::reconstructions(model, &dataset, count.div_ceil(2), &device).map_err(into_train)
+    };
+    let checkpoint = &experiment.checkpoint;
+    let best = checkpoint.best.as_ref();
+    let checkpoints = Checkpoints::new(
+        CheckpointStore::open(directory.join("checkpoints"))?,
+        checkpoint.every,
+        checkpoint.keep,
+        best.map(|best| (best.metric.clone(), best.goal)),
+        seed,
+        json!({ "model": experiment.model.name }),
+    );
+    Ok(vec![
+        Box::new(Scalars {
+            every: experiment.metrics.every,
+        }),
+        Box::new(Divergence {
+            every: checkpoint.every,
+        }),
+        Box::new(Evaluate {
+            every: experiment.evaluate.every,
+            evaluate: Box::new(move |model, _| evaluation.measure(model)),
+        }),
+        Box::new(Collapse::default()),
+        Box::new(StopRules::new(experiment.stop.clone())),
+        Box::new(Pictures {
+            every: experiment.samples.every,
+            draw: Box::new(draw_samples),
+            directory: directory.join("samples"),
+            prefix: "step".to_owned(),
+        }),
+        Box::new(Pictures {
+            every: experiment.samples.every,
+            draw: Box::new(draw_reconstructions),
+            directory: directory.join("reconstructions"),
+            prefix: "step".to_owned(),
+        }),
+        Box::new(metrics_file),
+        Box::new(Progress::new(experiment.steps, experiment.batch_size)),
+        Box::new(checkpoints),
+    ])
+}
+
+/// An error of a drawing as one of training, inside of which it happens.
+fn into_train(error: Error) -> latentlab_train::Error {
+    match error {
+        Error::Train(error) => error,
+        Error::Model(error) => error.into(),
+        other => latentlab_core::Error::Data(other.to_string()).into(),
+    }
+}

@@ -1,0 +1,76 @@
+//! Taking a run up again: with which experiment, and what may have changed in it.
+
+use std::path::Path;
+
+use latentlab_core::Registry;
+use toml::{Table, Value};
+
+use super::CONFIG;
+use crate::{
+    Error, Experiment, Result,
+    config::is_harmless,
+    overrides::{Difference, differences},
+};
+
+/// The experiment that a run directory was made with.
+pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experiment> {
+    let file = directory.join(CONFIG);
+    if !file.is_file() {
+        return Err(Error::Argument(format!(
+            "{} is no run directory: it has no {CONFIG}",
+            directory.display()
+        )));
+    }
+    let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
+    let table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
+    Experiment::resolve(&table, &Table::new(), registry)
+}
+
+/// The experiment of a run directory with `changes` laid over it, and how it then differs.
+///
+/// # Errors
+/// If a difference would change what is computed.
+pub fn resumable(
+    directory: &Path,
+    changes: &Table,
+    registry: &Registry,
+) -> Result<(Experiment, Vec<Difference>)> {
+    let before = read_experiment(directory, registry)?.to_table()?;
+    let experiment = Experiment::resolve(&before, changes, registry)?;
+    let found = differences(&before, &experiment.to_table()?);
+    let steps_matter = optimizers(&before).any(ends_with_the_run);
+    let harmful: Vec<String> = found
+        .iter()
+        .filter(|found| !is_harmless(&found.key) || (found.key == "steps" && steps_matter))
+        .map(|Difference { key, before, after }| format!("  {key}: {before} before, now {after}"))
+        .collect();
+    if harmful.is_empty() {
+        return Ok((experiment, found));
+    }
+    let hint = match steps_matter {
+        true => " (`steps` too, once no schedule ends with the run: give it `steps` of its own)",
+        false => "",
+    };
+    Err(Error::Argument(format!(
+        "{} cannot go on with another configuration:\n{}\nstart a new run for that; only what is \
+         recorded, how long it goes on and on how many threads may change{hint}",
+        directory.display(),
+        harmful.join("\n"),
+    )))
+}
+
+/// The optimizer of all groups, and those of single groups.
+fn optimizers(experiment: &Table) -> impl Iterator<Item = &Value> {
+    let single = experiment.get("optimizers").and_then(Value::as_table);
+    let single = single.into_iter().flat_map(|table| table.values());
+    experiment.get("optimizer").into_iter().chain(single)
+}
+
+/// Whether the learning rate of an optimizer follows the length of the run.
+fn ends_with_the_run(optimizer: &Value) -> bool {
+    let schedule = optimizer.get("schedule");
+    schedule.is_some_and(|schedule| {
+        let name = schedule.get("name").and_then(Value::as_str);
+        matches!(name, Some("linear" | "cosine")) && schedule.get("steps").is_none()
+    })
+}
