@@ -1,8 +1,8 @@
 //! Whether two run directories hold the same bytes, times aside.
 //!
 //! Times are: `elapsed_s` in `metrics.jsonl`, `images_per_second` and `wall_s` in `summary.json`,
-//! all of `run.json` (identity, start, end, command line) and `train.log`. Everything else must be
-//! equal to the last byte.
+//! all of `run.json` (identity, start, end, command line), `overrides.toml` (what that command line
+//! changed), `train.log` and the lock. Everything else must be equal to the last byte.
 
 use std::{
     collections::BTreeSet,
@@ -67,12 +67,20 @@ fn difference(first: &Path, second: &Path) -> Result<Option<String>> {
         Some(at) => Some(format!(
             "differs in line {}: {} and {}",
             at + 1,
-            a[at],
-            b[at]
+            start(&a[at]),
+            start(&b[at])
         )),
         None if a.len() != b.len() => Some(format!("{} lines and {} lines", a.len(), b.len())),
         None => None,
     })
+}
+
+/// The first words of a long line.
+fn start(line: &str) -> String {
+    match line.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// The JSON values of a file, one per line or one in all, without the keys that hold times.

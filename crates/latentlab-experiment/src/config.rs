@@ -67,7 +67,7 @@ pub struct Experiment {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Model {
-    /// A registered model; `latentlab list` shows them.
+    /// A registered model; `list` shows them.
     pub name: String,
     /// The model's own keys.
     #[schemars(with = "serde_json::Value")]
@@ -252,12 +252,13 @@ impl Experiment {
                 return Err(latentlab_core::Error::config(field, problem).into());
             }
         }
+        self.stop.check()?;
         if self.accumulate > self.batch_size {
             let problem = format!("must not exceed `batch_size`, {}", self.batch_size);
             return Err(latentlab_core::Error::config("accumulate", problem).into());
         }
         if self.model.name.is_empty() {
-            let problem = "is missing; `latentlab list` shows the models";
+            let problem = "is missing; `list` shows the models";
             return Err(latentlab_core::Error::config("model.name", problem).into());
         }
         Ok(())

@@ -14,7 +14,7 @@ pub struct Environment {
     pub candle: String,
     /// The compiler.
     pub rustc: String,
-    /// Revision of the source tree in the working directory, if it is one.
+    /// Revision of the source tree that this program was built from, where that is still there.
     pub git_revision: Option<String>,
     /// Whether that tree has changes that are not committed.
     pub git_dirty: Option<bool>,
@@ -70,7 +70,12 @@ impl Environment {
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(arguments).output().ok()?;
+    let source = ["-C", env!("CARGO_MANIFEST_DIR")];
+    let output = Command::new("git")
+        .args(source)
+        .args(arguments)
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }

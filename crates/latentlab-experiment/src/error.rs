@@ -21,6 +21,14 @@ pub enum Error {
     /// Training or its files.
     #[error(transparent)]
     Train(#[from] latentlab_train::Error),
+    /// A run that ended early; its directory says how it stands.
+    #[error("the run in {} ended early", directory.display())]
+    Ended {
+        /// The run directory.
+        directory: PathBuf,
+        /// Why it ended.
+        source: latentlab_train::Error,
+    },
     /// A file of the run directory.
     #[error("{}", file.display())]
     File {
@@ -64,10 +72,16 @@ impl Error {
             Self::Model(error) | Self::Train(latentlab_train::Error::Core(error)) => match error {
                 latentlab_core::Error::Config { .. }
                 | latentlab_core::Error::Unknown { .. }
-                | latentlab_core::Error::Tensor(latentlab_tensor::Error::Device(_)) => 2,
+                | latentlab_core::Error::Data(_)
+                | latentlab_core::Error::Tensor(
+                    latentlab_tensor::Error::Device(_) | latentlab_tensor::Error::Argument(_),
+                ) => 2,
                 _ => 1,
             },
-            Self::Train(latentlab_train::Error::Diverged { .. }) => 3,
+            Self::Ended {
+                source: latentlab_train::Error::Diverged { .. },
+                ..
+            } => 3,
             _ => 1,
         }
     }

@@ -41,7 +41,8 @@ pub fn find(which: &str) -> Result<Source> {
         let known = EMBEDDED.map(|(name, _)| name);
         return Err(latentlab_core::Error::unknown("experiment", which, known).into());
     }
-    let text = fs::read_to_string(path).map_err(Error::file(path))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Error::Argument(format!("cannot read {which}: {error}")))?;
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     parse(&stem.to_string_lossy(), which, &text)
 }

@@ -1,6 +1,6 @@
 //! Where messages go: warnings to stderr, everything from `info` on to `train.log`.
 
-use std::{fs::OpenOptions, path::Path, sync::Mutex};
+use std::{fs::OpenOptions, io::IsTerminal, path::Path, sync::Mutex};
 
 use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
@@ -31,6 +31,7 @@ pub fn start(directory: &Path) -> Result<()> {
     let to_terminal = fmt::layer()
         .without_time()
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_filter(wanted);
     // An error means that a subscriber is there already, and then that one stays.

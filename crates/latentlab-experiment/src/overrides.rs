@@ -23,6 +23,9 @@ pub fn parse_assignment(assignment: &str) -> Result<Table> {
         Ok(mut table) if table.len() == 1 => table.remove("value"),
         _ => None,
     };
+    if value.is_none() && text.starts_with(['[', '{', '"', '\'']) {
+        return Err(wrong("the value begins like TOML but is none"));
+    }
     let value = value.unwrap_or_else(|| Value::String(text.to_owned()));
     let keys: Vec<&str> = path.split('.').map(str::trim).collect();
     if keys.iter().any(|key| key.is_empty()) {
@@ -109,7 +112,7 @@ mod tests {
 
     #[test]
     fn an_assignment_without_a_value_or_a_key_says_how_to_write_one() {
-        for wrong in ["seed", "=3", "a..b=1"] {
+        for wrong in ["seed", "=3", "a..b=1", "a=[1,2"] {
             let message = parse_assignment(wrong).unwrap_err().to_string();
             assert!(message.contains("key.path=value"), "{message}");
         }

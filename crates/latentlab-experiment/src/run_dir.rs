@@ -95,13 +95,23 @@ impl RunDir {
         let mut entries = fs::read_dir(&path).into_iter().flatten().flatten();
         let occupied = !entries.all(|entry| ours(&entry));
         if occupied {
-            return Err(Error::Argument(format!(
-                "{0} is not empty; take it up again with `latentlab resume {0}`, or name another \
-                 directory with --out",
+            let is_run = path.join("run.json").is_file();
+            let resume = format!(
+                "take the run in it up again with `resume {}`, or ",
                 path.display()
+            );
+            return Err(Error::Argument(format!(
+                "{} is not empty; {}name another directory with --out",
+                path.display(),
+                if is_run { resume.as_str() } else { "" },
             )));
         }
-        fs::create_dir_all(&path).map_err(Error::file(&path))?;
+        fs::create_dir_all(&path).map_err(|error| {
+            let path = path.display();
+            Error::Argument(format!(
+                "cannot make {path}: {error}; name another place with --out"
+            ))
+        })?;
         Self::lock(path)
     }
 

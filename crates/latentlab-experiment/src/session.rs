@@ -83,14 +83,15 @@ impl Session {
         let experiment = crate::train::read_experiment(directory, registry)?;
         let session = Self::build(experiment, registry)?;
         let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
-        let marked = if best { checkpoints.best()? } else { None };
-        let snapshot = match marked {
-            Some(snapshot) => Some(snapshot),
-            None => checkpoints.latest()?,
+        let snapshot = match best {
+            true => checkpoints.best()?,
+            false => checkpoints.latest()?,
         };
         let snapshot = snapshot.ok_or_else(|| {
-            let problem =
-                "there is no checkpoint yet; take the run up again with `latentlab resume`";
+            let problem = match best {
+                true => "no checkpoint is marked as the best; set `checkpoint.best.metric`",
+                false => "there is no checkpoint; take the run up again with `resume`",
+            };
             Error::format(&directory.join("checkpoints"), problem)
         })?;
         session.load(&snapshot)?;

@@ -225,5 +225,5 @@ fn a_model_that_cannot_do_what_is_asked_says_what_can_be_done() {
     let picture = folder.path().join("x.png");
     let (code, text) = failure(&["sample", path, "--out", picture.to_str().unwrap()]);
     assert_eq!(code, 2);
-    assert!(text.contains("latentlab reconstruct"), "{text}");
+    assert!(text.contains("try `reconstruct`"), "{text}");
 }

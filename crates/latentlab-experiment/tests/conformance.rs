@@ -31,6 +31,7 @@ fn autoencoders_hold_it_in_every_architecture() {
         "ae",
         [
             toml! { hidden = [] latent = 3 },
+            toml! { hidden = [16] decoder = "gaussian_sigmoid" output_bias = "data_mean" },
             toml! { hidden = [16] decoder = "bernoulli" output_bias = "data_mean" norm = "batch" },
             toml! { hidden = [16] norm = "spectral" activation = "tanh" init = "orthogonal" },
             toml! { architecture = "conv" hidden = [4, 6] norm = "batch" init = "dcgan" },
@@ -49,6 +50,7 @@ fn variational_autoencoders_hold_it_in_every_form() {
             toml! { hidden = [16] free_bits = 0.05 init = "xavier" },
             toml! { hidden = [16] samples = 5 output_bias = "data_mean" },
             toml! { hidden = [16] decoder = "gaussian" },
+            toml! { hidden = [16] decoder = "gaussian_sigmoid" },
             toml! { hidden = [16] decoder = "gaussian" decoder_log_var = -2.0 samples = 3 },
             toml! { architecture = "conv" hidden = [4, 6] latent = 5 norm = "batch" },
         ],

@@ -28,7 +28,8 @@ pub struct AutoencoderConfig {
     pub norm: Norm,
     /// Where the weights start: `pytorch`, `kaiming`, `xavier`, `orthogonal` or `dcgan`.
     pub init: Initial,
-    /// `gaussian` trains on the squared error, `bernoulli` on the cross-entropy of the pixels.
+    /// `gaussian` trains on the squared error, `gaussian_sigmoid` does so with outputs kept in
+    /// (0, 1), `bernoulli` trains on the cross-entropy of the pixels.
     pub decoder: Observation,
     /// Start of the output bias: `layer` or `data_mean`.
     pub output_bias: OutputBias,
@@ -117,7 +118,7 @@ impl Autoencoder {
             &batch.images,
         )?)?;
         let total = match self.observation {
-            Observation::Gaussian => squared_error.clone(),
+            Observation::Gaussian | Observation::GaussianSigmoid => squared_error.clone(),
             Observation::Bernoulli => {
                 batch_mean(&reconstruction::bernoulli_nll(&output, &batch.images)?)?
             }

@@ -15,6 +15,8 @@ pub enum Observation {
     Bernoulli,
     /// Means of independent normal pixels.
     Gaussian,
+    /// Logits of the means of independent normal pixels, which so stay in `(0, 1)`.
+    GaussianSigmoid,
 }
 
 /// Where the bias of the decoder's last layer starts.
@@ -31,19 +33,20 @@ pub enum OutputBias {
 impl Observation {
     /// Refuses data that this distribution cannot describe.
     pub(crate) fn check(self, data: &DataInfo) -> Result<()> {
-        match (self, data.range) {
-            (Self::Bernoulli, ValueRange::Real) => Err(Error::config(
+        if data.range == ValueRange::Real && self != Self::Gaussian {
+            return Err(Error::config(
                 "decoder",
-                "`bernoulli` needs values in [0, 1], these data are unbounded; use `gaussian`",
-            )),
-            _ => Ok(()),
+                "only `gaussian` describes these data, whose values are unbounded; the others need \
+                 values in [0, 1]",
+            ));
         }
+        Ok(())
     }
 
     /// The mean image of a decoder's output, both `[N, C, H, W]`.
     pub(crate) fn mean(self, output: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Bernoulli => Ok(candle_nn::ops::sigmoid(output)?),
+            Self::Bernoulli | Self::GaussianSigmoid => Ok(candle_nn::ops::sigmoid(output)?),
             Self::Gaussian => Ok(output.clone()),
         }
     }
@@ -64,7 +67,7 @@ impl Observation {
         let bias_for = |pixels: &[f32]| {
             let mean = pixels.iter().sum::<f32>() / pixels.len() as f32;
             match self {
-                Self::Bernoulli => {
+                Self::Bernoulli | Self::GaussianSigmoid => {
                     let p = mean.clamp(0.001, 0.999);
                     (p / (1.0 - p)).ln()
                 }

@@ -63,8 +63,8 @@ impl ModelSpec for Vae {
         }
         let pixel = match (config.decoder, config.decoder_log_var) {
             (Observation::Bernoulli, _) => Pixel::Bernoulli,
-            (Observation::Gaussian, Some(log_var)) => Pixel::FixedVariance(log_var.exp()),
-            (Observation::Gaussian, None) => {
+            (_, Some(log_var)) => Pixel::FixedVariance(log_var.exp()),
+            (_, None) => {
                 Pixel::LearnedVariance(params.parameter("pixel_log_var", 1, Init::ZEROS)?)
             }
         };
@@ -196,13 +196,14 @@ impl Vae {
 
     /// `-log p(x|z)` in nats per image, `[N]`, from the decoder's output.
     fn reconstruction_nll(&self, output: &Tensor, images: &Tensor) -> Result<Tensor> {
+        let mean = || self.config.decoder.mean(output);
         Ok(match &self.pixel {
             Pixel::Bernoulli => reconstruction::bernoulli_nll(output, images)?,
             Pixel::FixedVariance(variance) => {
-                reconstruction::gaussian_nll_with_variance(output, images, *variance)?
+                reconstruction::gaussian_nll_with_variance(&mean()?, images, *variance)?
             }
             Pixel::LearnedVariance(log_var) => {
-                reconstruction::gaussian_nll(output, &log_var.value(), images)?
+                reconstruction::gaussian_nll(&mean()?, &log_var.value(), images)?
             }
         })
     }

@@ -17,6 +17,9 @@ use candle_core::{DType, Device, Shape, Tensor, Var};
 
 use crate::{Error, Init, Result, Rng, TensorProblem};
 
+/// Values of one parameter beyond which a size is taken for a mistake: 16 GiB in `f32`.
+const MOST_VALUES: usize = 1 << 32;
+
 /// What an entry of the store is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -247,6 +250,15 @@ impl ParamBuilder {
             ..
         } = &self.store;
         let path = self.join(name);
+        let count = shape
+            .dims()
+            .iter()
+            .try_fold(1usize, |count, size| count.checked_mul(*size));
+        if count.is_none_or(|count| count > MOST_VALUES) {
+            return Err(Error::Argument(format!(
+                "parameter `{path}` would have the shape {shape:?}: more than {MOST_VALUES} values"
+            )));
+        }
         let mut entries = self.store.lock();
         if let Some(other) = entries.get(&path) {
             return Err(Error::Declared {
@@ -281,7 +293,9 @@ fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 fn is_finite(tensor: &Tensor) -> Result<bool> {
-    // A sum of |x|·0 is 0 unless some x is NaN or infinite; it cannot overflow.
-    let probe = (tensor.flatten_all()?.to_dtype(DType::F64)? * 0.0)?.sum_all()?;
+    // A sum of x·0 is 0 unless some x is NaN or infinite; it cannot overflow. Only the sum leaves
+    // the device, and changes its type there: not every device has f64.
+    let probe = (tensor.flatten_all()? * 0.0)?.sum_all()?;
+    let probe = probe.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
     Ok(probe.to_scalar::<f64>()? == 0.0)
 }

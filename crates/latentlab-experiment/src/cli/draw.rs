@@ -15,6 +15,8 @@ use latentlab_train::Picture;
 use super::say;
 use crate::{Error, Result, Session, drawing};
 
+/// Images in one picture at most: more than anybody looks at.
+const MOST: usize = 10_000;
 /// Images that pass through the model at once.
 const CHUNK: usize = 500;
 
@@ -38,7 +40,12 @@ pub(super) struct SampleArguments {
     #[command(flatten)]
     which: Which,
     /// How many images
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 64,
+        allow_negative_numbers = true
+    )]
     count: usize,
     /// Seed of the latent vectors
     #[arg(long, value_name = "S", default_value_t = 0)]
@@ -51,7 +58,12 @@ pub(super) struct ReconstructArguments {
     #[command(flatten)]
     which: Which,
     /// How many test images
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 32,
+        allow_negative_numbers = true
+    )]
     count: usize,
 }
 
@@ -66,13 +78,13 @@ pub(super) struct InterpolateArguments {
     /// Images in each walk, ends included
     #[arg(long, value_name = "N", default_value_t = 10)]
     columns: usize,
-    /// Seed of the ends: latent vectors of the prior, or test images where there is no prior
+    /// Seed of the ends: test images, or draws from the prior of a model that cannot encode
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
 }
 
 pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result<u8> {
-    at_least("--count", arguments.count, 1)?;
+    within("--count", arguments.count, 1, MOST)?;
     let (session, step) = arguments.which.open(registry)?;
     let sampler = session.shown().sampler();
     let sampler = sampler.ok_or_else(|| cannot(&session, "sample", "reconstruct"))?;
@@ -85,7 +97,7 @@ pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
 }
 
 pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry) -> Result<u8> {
-    at_least("--count", arguments.count, 1)?;
+    within("--count", arguments.count, 1, MOST)?;
     let (session, step) = arguments.which.open(registry)?;
     let drawn = drawing::reconstructions(
         session.shown(),
@@ -98,8 +110,8 @@ pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry)
 }
 
 pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry) -> Result<u8> {
-    at_least("--rows", arguments.rows, 1)?;
-    at_least("--columns", arguments.columns, 2)?;
+    within("--rows", arguments.rows, 1, 100)?;
+    within("--columns", arguments.columns, 2, 100)?;
     let (session, step) = arguments.which.open(registry)?;
     let (from, to) = (ends(&session, arguments, 0)?, ends(&session, arguments, 1)?);
     let mut walks = Vec::new();
@@ -176,17 +188,17 @@ impl Which {
     }
 }
 
-fn at_least(argument: &str, value: usize, least: usize) -> Result<()> {
-    if value >= least {
+fn within(argument: &str, value: usize, least: usize, most: usize) -> Result<()> {
+    if (least..=most).contains(&value) {
         return Ok(());
     }
-    let problem = format!("{argument} {value}: must be at least {least}");
+    let problem = format!("{argument} {value}: must be from {least} to {most}");
     Err(Error::Argument(problem))
 }
 
 fn cannot(session: &Session, what: &str, instead: &str) -> Error {
     Error::Argument(format!(
-        "the model `{}` on these data cannot {what}; try `latentlab {instead}`",
+        "the model `{}` on these data cannot {what}; try `{instead}`",
         session.experiment.model.name
     ))
 }

@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             experiment,
             overrides,
             out: arguments.out.as_deref(),
-            argv: std::env::args().collect(),
+            argv: super::argv(),
         },
         registry,
         &interrupted,

@@ -51,6 +51,6 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             say(format!("  {name:<14} {summary}"));
         }
     }
-    say("\nrun one with `latentlab experiment NAME`, see its keys with `latentlab describe NAME`");
+    say("\nrun one with `experiment NAME`, see its keys with `describe NAME`");
     Ok(0)
 }

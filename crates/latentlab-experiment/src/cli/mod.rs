@@ -66,10 +66,10 @@ enum Verb {
 #[derive(Clone, Debug, Default, Args)]
 struct Changes {
     /// Seed of everything random
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Training steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     steps: Option<u64>,
     /// Any key of the experiment file, such as model.config.latent=10; may be repeated
     #[arg(long, value_name = "KEY.PATH=VALUE")]
@@ -172,6 +172,14 @@ fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
             Ok(0)
         }
     }
+}
+
+/// The command line of this process, as text.
+fn argv() -> Vec<String> {
+    let words = std::env::args_os();
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Prints an error and its causes, one a line.

@@ -4,6 +4,7 @@ use std::{fs, path::PathBuf};
 
 use clap::Args;
 use latentlab_core::Registry;
+use latentlab_data::{DataConfig, Dataset};
 use toml::Table;
 
 use super::{INTERRUPTED, interruption, say};
@@ -48,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let record = arguments.record()?;
     if record.status != Status::Finished {
         return Err(Error::Argument(format!(
-            "{} is not finished (status {:?}); `latentlab resume` it first",
+            "{} is not finished (status {:?}); `resume` it first",
             arguments.run.display(),
             record.status
         )));
@@ -76,6 +77,12 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         Some(out) => out.clone(),
         None => first.with_file_name(beside),
     };
+    let data = DataConfig::from_table(&experiment.data)?;
+    let data = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
+    if data.fingerprints() != record.data {
+        let problem = "the data are not those of the run any more: their SHA-256 differs";
+        return Err(Error::format(&arguments.run.join("run.json"), problem));
+    }
     let interrupted = interruption()?;
     let again = train::start(
         Plan {
@@ -83,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             experiment,
             overrides: Table::new(),
             out: Some(&out),
-            argv: std::env::args().collect(),
+            argv: super::argv(),
         },
         registry,
         &interrupted,

@@ -46,7 +46,8 @@ impl Ended {
         let directory = self.directory.display();
         let mut text = format!("{}, step {}: {directory}", self.reason, self.summary.step);
         for (name, value) in &self.summary.metrics {
-            if name.starts_with("test/") && !name.contains("/kl/") {
+            let shown = ["test/", "validation/", "samples/"];
+            if shown.iter().any(|group| name.starts_with(group)) && !name.contains("/kl/") {
                 text.push_str(&format!("\n  {name:<28} {value:.4}"));
             }
         }
@@ -62,7 +63,7 @@ impl Ended {
             }
         }
         if self.summary.status == Status::Interrupted {
-            text.push_str(&format!("\n  go on with `latentlab resume {directory}`"));
+            text.push_str(&format!("\n  go on with `resume {directory}`"));
         }
         text
     }

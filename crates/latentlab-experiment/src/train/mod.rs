@@ -104,6 +104,7 @@ pub fn resume(
         return Err(Error::format(&file, problem));
     }
     let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
+    checkpoints.recover()?;
     if let Some(snapshot) = checkpoints.latest()? {
         let Prepared {
             session, trainer, ..
@@ -177,7 +178,9 @@ impl Prepared {
         let (from, to) = (trainer.steps(), session.experiment.steps);
         tracing::info!(experiment = record.experiment, from, to, "training");
         let metrics = directory.join(METRICS);
-        let metrics_file = MetricsFile::open(&metrics, from)?;
+        let checkpoint = &session.experiment.checkpoint;
+        let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
+        let metrics_file = MetricsFile::open(&metrics, from, checkpoint.every, best)?;
         let past = read_metrics(&metrics)?;
         let before = past
             .last()
@@ -213,12 +216,15 @@ impl Prepared {
         };
         let summary = finish(&session, directory, record, &ending);
         // What ended the training says more than what then went wrong with the report.
-        let reason = outcome?.reason;
-        Ok(Ended {
-            directory: directory.path().to_owned(),
-            summary: summary?,
-            reason,
-        })
+        let directory = directory.path().to_owned();
+        match outcome {
+            Ok(outcome) => Ok(Ended {
+                directory,
+                summary: summary?,
+                reason: outcome.reason,
+            }),
+            Err(source) => Err(Error::Ended { directory, source }),
+        }
     }
 }
 

@@ -46,9 +46,7 @@ pub(super) fn observers(
         json!({ "model": experiment.model.name }),
     );
     Ok(vec![
-        Box::new(Scalars {
-            every: experiment.metrics.every,
-        }),
+        Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence {
             every: checkpoint.every,
         }),

@@ -53,7 +53,7 @@ pub fn resumable(
     };
     Err(Error::Argument(format!(
         "{} cannot go on with another configuration:\n{}\nstart a new run for that; only what is \
-         recorded, how long it goes on and on how many threads may change{hint}",
+         recorded, how long it goes on, on which device and how many threads may change{hint}",
         directory.display(),
         harmful.join("\n"),
     )))

@@ -23,7 +23,7 @@ pub struct VaeConfig {
     pub norm: Norm,
     /// Where the weights start: `pytorch`, `kaiming`, `xavier`, `orthogonal` or `dcgan`.
     pub init: Initial,
-    /// Distribution of a pixel: `bernoulli` or `gaussian`.
+    /// Distribution of a pixel: `bernoulli`, `gaussian`, or `gaussian_sigmoid` with means in (0, 1).
     pub decoder: Observation,
     /// Log-variance of a Gaussian pixel; without it, one for all pixels is learned.
     pub decoder_log_var: Option<f64>,

@@ -64,7 +64,8 @@ pub(super) fn convolve_transposed(
         let whole = (pixels.checked_sub(1)? * stride) + kernel + output_padding;
         whole.checked_sub(2 * padding).filter(|size| *size > 0)
     };
-    let (Some(down), Some(across), true) = (size(height), size(width), inputs == channels) else {
+    let fits = inputs == channels && stride > 0;
+    let (Some(down), Some(across), true) = (size(height), size(width), fits) else {
         return Err(Error::Msg(format!(
             "cannot convolve images {:?} by a transposed weight {:?} with stride {stride}, padding \
              {padding} and output padding {output_padding}",
@@ -213,5 +214,11 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("[1, 2, 3, 3]"), "{error}");
+        let standing = Geometry {
+            stride: 0,
+            padding: 0,
+        };
+        let w = random((2, 4, 3, 3), "w", DType::F32);
+        assert!(convolve_transposed(&x, &w, standing, 0).is_err());
     }
 }

@@ -56,9 +56,10 @@ impl SpectralNorm {
             self.iterate()?;
         }
         let weight = self.weight_orig.value();
-        // Copies: the graph must not see the vectors of a later iteration.
-        let u = self.weight_u.value().copy()?.unsqueeze(0)?; // [1, out]
-        let v = self.weight_v.value().copy()?.unsqueeze(1)?; // [rest, 1]
+        // Of length 1 also where they are averages of unit vectors, which are shorter. And copies:
+        // the graph must not see the vectors of a later iteration.
+        let u = unit(&self.weight_u.value())?.unsqueeze(0)?; // [1, out]
+        let v = unit(&self.weight_v.value())?.unsqueeze(1)?; // [rest, 1]
         let sigma = u.matmul(&weight.flatten_from(1)?.matmul(&v)?)?; // [1, 1]
         weight.broadcast_div(&sigma.reshape(vec![1; weight.rank()])?)
     }
@@ -141,6 +142,23 @@ mod tests {
         store.train_only("");
         weight.value().unwrap();
         assert_ne!(vectors(), before);
+    }
+
+    #[test]
+    fn vectors_that_an_average_has_shortened_give_the_same_weight() {
+        let (store, weight) = weight();
+        store.freeze();
+        let values = || {
+            let value = weight.value().unwrap().flatten_all().unwrap();
+            value.to_vec1::<f64>().unwrap()
+        };
+        let before = values();
+        for vector in [&weight.weight_u, &weight.weight_v] {
+            vector.set(&(vector.value() * 0.25).unwrap()).unwrap();
+        }
+        for (after, before) in values().iter().zip(before) {
+            assert!((after - before).abs() < 1e-12, "{after} is not {before}");
+        }
     }
 
     #[test]
