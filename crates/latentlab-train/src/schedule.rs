@@ -5,9 +5,12 @@ use serde::{Deserialize, Serialize};
 
 /// How the learning rate changes over a run.
 ///
-/// With `t` the steps taken since the warm-up and `T` the steps from the warm-up to the end of the
-/// schedule, the factor is as given below. During the warm-up it rises linearly to 1: it is
-/// `step / warmup` at the steps `1..=warmup`.
+/// During the warm-up the factor rises linearly to 1: it is `step / warmup` at the steps
+/// `1..=warmup`. After it, it is as given below, with `t = step - 1 - warmup`, the steps taken since
+/// the warm-up, and `T = steps - warmup` (at least 1), the steps from the warm-up to the end of the
+/// schedule. So `t/T` is 0 at the step `warmup + 1`, still `1 - 1/T` at the step `steps`, and `final`
+/// is reached at `steps + 1`, as PyTorch reaches it after `T_max` calls: a schedule as long as the
+/// run ends just before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
@@ -25,7 +28,7 @@ pub enum Schedule {
         /// The factor at the end, 0 to 1.
         #[serde(default, rename = "final")]
         last: f64,
-        /// The step at which `final` is reached; the last step of the run if not given.
+        /// The last step before `final`; the last step of the run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u64>,
     },
@@ -38,7 +41,7 @@ pub enum Schedule {
         /// The factor at the end, 0 to 1.
         #[serde(default, rename = "final")]
         last: f64,
-        /// The step at which `final` is reached; the last step of the run if not given.
+        /// The last step before `final`; the last step of the run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u64>,
     },
@@ -156,6 +159,19 @@ mod tests {
         };
         let factors: Vec<f64> = (1..=7).map(|step| schedule.factor(step, 100)).collect();
         assert_eq!(factors, [1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn final_is_reached_in_the_step_after_the_last_of_the_schedule() {
+        for steps in [Some(6), None] {
+            let schedule = Schedule::Linear {
+                warmup: 2,
+                last: 0.0,
+                steps,
+            };
+            let factors: Vec<f64> = (1..=8).map(|step| schedule.factor(step, 6)).collect();
+            assert_eq!(factors, [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]);
+        }
     }
 
     #[test]

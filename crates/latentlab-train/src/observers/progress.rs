@@ -47,7 +47,8 @@ impl Progress {
             return Ok(losses);
         }
         let speed = (view.step - first) as f64 / seconds;
-        let left = Duration::from_secs_f64((view.steps - view.step) as f64 / speed);
+        let left = Duration::try_from_secs_f64((view.steps - view.step) as f64 / speed);
+        let left = left.unwrap_or(Duration::MAX); // no such time can be told
         let images = speed * self.batch as f64;
         let left = HumanDuration(Duration::from_secs(left.as_secs()));
         Ok(format!(
@@ -90,37 +91,50 @@ fn losses(report: &StepReport) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observers::scene::{STEPS, Scene};
+    use crate::observers::scene::Scene;
 
-    #[test]
-    fn a_line_tells_speed_time_left_and_losses() {
+    /// The line at step 60 of `steps`, 50 seconds after step 20.
+    fn line(steps: u64) -> String {
         let scene = Scene::new();
-        let mut progress = Progress::new(STEPS, 64);
+        let mut progress = Progress::new(steps, 64);
         progress.start = Some((20, Duration::from_secs(10)));
-        let mut seen = None;
+        let mut line = String::new();
         let mut spy = Spy {
             progress,
-            seen: &mut seen,
+            steps,
+            line: &mut line,
         };
-        scene
-            .observe(&mut spy, 60, &mut Record::new(60, 60.0))
-            .unwrap();
-        // 40 steps in 50 seconds; 40 steps are left.
-        assert_eq!(
-            seen.unwrap(),
-            "0.8 steps/s, 51 images/s, 50 seconds left  discriminator 0.5000"
-        );
+        let mut record = Record::new(60, 60.0);
+        scene.observe(&mut spy, 60, &mut record).unwrap();
+        line
     }
 
     struct Spy<'a> {
         progress: Progress,
-        seen: &'a mut Option<String>,
+        steps: u64,
+        line: &'a mut String,
     }
 
     impl Observer for Spy<'_> {
         fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
-            *self.seen = Some(self.progress.line(view)?);
+            let steps = self.steps;
+            *self.line = self.progress.line(&View { steps, ..*view })?;
             Ok(None)
         }
+    }
+
+    #[test]
+    fn a_line_tells_speed_time_left_and_losses() {
+        // 40 steps in 50 seconds; 40 steps are left.
+        assert_eq!(
+            line(100),
+            "0.8 steps/s, 51 images/s, 50 seconds left  discriminator 0.5000"
+        );
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_told_is_no_reason_to_stop() {
+        let line = line(u64::MAX);
+        assert!(line.ends_with("years left  discriminator 0.5000"), "{line}");
     }
 }
