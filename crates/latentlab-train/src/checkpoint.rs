@@ -1,7 +1,9 @@
 //! The whole state of a run, and how it is kept.
 
+mod retention;
 mod store;
 
+pub use retention::Retention;
 pub use store::CheckpointStore;
 
 use std::{collections::BTreeMap, path::Path};

@@ -33,19 +33,19 @@ pub enum Error {
     },
     /// A loss or a parameter is no longer finite.
     #[error(
-        "phase `{phase}` diverged at step {step}: loss is {loss}{}; try a lower learning rate or \
+        "phase `{phase}` diverged at step {step}: {}; try a lower learning rate or \
          `optimizer.clip_norm`",
-        first_bad(parameter)
+        symptoms(*loss, parameter.as_deref())
     )]
     Diverged {
         /// The phase whose loss or parameters are not finite.
         phase: String,
         /// Number of the step, from 1.
         step: u64,
-        /// The first parameter that is not finite, by path.
+        /// The first parameter that is not finite, by path; below `ema/` if it is an average.
         parameter: Option<String>,
-        /// The phase's loss in this step.
-        loss: f64,
+        /// The phase's loss in this step, if it was due.
+        loss: Option<f64>,
     },
     /// A checkpoint is incomplete, altered, or from another model.
     #[error("{}: {problem}", file.display())]
@@ -100,11 +100,11 @@ fn quoted(phases: &[&str]) -> String {
     format!("phase {}", names.join(" or "))
 }
 
-fn first_bad(parameter: &Option<String>) -> String {
-    match parameter {
-        Some(path) => format!(", first bad parameter `{path}`"),
-        None => String::new(),
-    }
+fn symptoms(loss: Option<f64>, parameter: Option<&str>) -> String {
+    let loss = loss.map(|loss| format!("loss is {loss}"));
+    let parameter = parameter.map(|path| format!("first bad parameter `{path}`"));
+    let symptoms: Vec<String> = loss.into_iter().chain(parameter).collect();
+    symptoms.join(", ")
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
             phase: "generator".to_owned(),
             step: 812,
             parameter: Some("generator.0.weight".to_owned()),
-            loss: f64::NAN,
+            loss: Some(f64::NAN),
         };
         assert_eq!(
             error.to_string(),

@@ -91,7 +91,7 @@ mod schedule;
 mod toy;
 mod trainer;
 
-pub use checkpoint::{CheckpointStore, Snapshot};
+pub use checkpoint::{CheckpointStore, Retention, Snapshot};
 pub use config::TrainConfig;
 pub use ema::{Ema, EmaConfig};
 pub use error::{Error, Result};

@@ -14,7 +14,7 @@ mod stop_rules;
 
 use std::time::Duration;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use latentlab_core::GenerativeModel;
 use latentlab_tensor::ParamStore;
 use schemars::JsonSchema;
@@ -41,6 +41,14 @@ pub trait Observer {
     /// # Errors
     /// An error ends the run at once.
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>>;
+
+    /// Why the run ends at the last step taken, as far as can be told without looking at it: from
+    /// the time spent training, and from the records replayed. Asked before the first step of a
+    /// session and after each step, before anybody sees it.
+    fn verdict(&self, elapsed: Duration) -> Option<StopReason> {
+        let _ = elapsed;
+        None
+    }
 
     /// Sees the record of an earlier step when a run is resumed, so that what an observer
     /// remembers is a function of the records.
@@ -74,15 +82,17 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
-    /// Whether something done every `every` steps (0: never) and at the end is due.
-    ///
-    /// An interruption is not the end: the run goes on later as if it had not been, so nothing that
-    /// an uninterrupted run would not have left is due.
+    /// Whether the run ends here for good. An interruption is not the end: the run goes on later as
+    /// if it had not been.
+    pub fn is_over(&self) -> bool {
+        self.ending
+            .is_some_and(|reason| reason != StopReason::Interrupted)
+    }
+
+    /// Whether something done every `every` steps (0: never) and at the end is due; nothing that an
+    /// uninterrupted run would not have left is.
     pub fn is_due(&self, every: u64) -> bool {
-        let over = self
-            .ending
-            .is_some_and(|reason| reason != StopReason::Interrupted);
-        over || (every > 0 && self.step.is_multiple_of(every))
+        self.is_over() || (every > 0 && self.step.is_multiple_of(every))
     }
 
     /// Whether the state of the run must be kept, every `every` steps and whenever it ends.
@@ -115,5 +125,7 @@ impl Goal {
 
 /// The value of a scalar on the device.
 fn read(scalar: &Tensor) -> Result<f64> {
+    // In this order: not every device has f64.
+    let scalar = scalar.to_device(&Device::Cpu)?;
     Ok(scalar.to_dtype(DType::F64)?.to_scalar()?)
 }

@@ -83,7 +83,7 @@ impl fmt::Display for Outcome {
 ///
 /// After each step every observer sees it once, in order; one that stops the run lets those after
 /// it know that this step is the last. Parameters are constant meanwhile, so that observers build
-/// no gradient graphs.
+/// no gradient graphs. An interruption in a step that is the last anyway goes unnoticed.
 ///
 /// # Errors
 /// The first error of the data, the trainer or an observer ends the run at once.
@@ -91,29 +91,24 @@ pub fn run(run: Run<'_>) -> Result<Outcome> {
     if let Some(averaged) = run.averaged {
         averaged.freeze();
     }
+    let mut step = run.trainer.steps();
+    let mut reason = foreseen(&run, step, (run.clock)());
     loop {
-        let before = run.trainer.steps();
-        if before >= run.steps {
-            return Ok(Outcome {
-                step: before,
-                reason: StopReason::Steps,
-            });
+        if let Some(reason) = reason {
+            return Ok(Outcome { step, reason });
         }
-        let batch = run.data.batch(before)?;
+        let batch = run.data.batch(step)?;
         let report = run.trainer.step(run.model, &batch)?;
         run.store.freeze();
+        step = report.step;
         let elapsed = (run.clock)();
-        let mut reason = match report.step == run.steps {
-            true => Some(StopReason::Steps),
-            false => None,
-        };
-        if run.interrupted.load(Ordering::Relaxed) {
-            reason = reason.or(Some(StopReason::Interrupted));
-        }
-        let mut record = Record::new(report.step, elapsed.as_secs_f64());
+        reason = foreseen(&run, step, elapsed);
+        let interrupted = run.interrupted.load(Ordering::Relaxed);
+        let interruption = interrupted.then_some(StopReason::Interrupted);
+        let mut record = Record::new(step, elapsed.as_secs_f64());
         for observer in run.observers.iter_mut() {
             let view = View {
-                step: report.step,
+                step,
                 steps: run.steps,
                 report: &report,
                 model: run.model,
@@ -122,23 +117,30 @@ pub fn run(run: Run<'_>) -> Result<Outcome> {
                 averaged: run.averaged,
                 trainer: &*run.trainer,
                 elapsed,
-                ending: reason,
+                ending: reason.or(interruption),
             };
             let stop = observer.observe(&view, &mut record)?;
             reason = reason.or(stop);
         }
-        if let Some(reason) = reason {
-            return Ok(Outcome {
-                step: report.step,
-                reason,
-            });
-        }
+        reason = reason.or(interruption);
     }
+}
+
+/// Why the run ends after `step`, whatever the observers find there.
+fn foreseen(run: &Run<'_>, step: u64, elapsed: Duration) -> Option<StopReason> {
+    if step >= run.steps {
+        return Some(StopReason::Steps);
+    }
+    let mut verdicts = run.observers.iter().map(|one| one.verdict(elapsed));
+    verdicts.find_map(|verdict| verdict)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{
+        cell::{Cell, RefCell},
+        rc::Rc,
+    };
 
     use super::*;
     use crate::{
@@ -146,9 +148,9 @@ mod tests {
         toy::{Points, Toy},
     };
 
-    type Seen = Rc<RefCell<Vec<(u64, bool)>>>;
+    type Seen = Rc<RefCell<Vec<(u64, Option<StopReason>)>>>;
 
-    /// Notes which steps it sees and which of them are the last; does as told at one step.
+    /// Notes which steps it sees and why they are the last; does as told at one step.
     struct Witness {
         seen: Seen,
         at: u64,
@@ -163,9 +165,7 @@ mod tests {
                     .iter()
                     .all(|(_, parameter)| !parameter.moves())
             );
-            self.seen
-                .borrow_mut()
-                .push((view.step, view.ending.is_some()));
+            self.seen.borrow_mut().push((view.step, view.ending));
             match view.step == self.at {
                 true => (self.answer)(),
                 false => Ok(None),
@@ -183,6 +183,7 @@ mod tests {
         (seen, Box::new(witness))
     }
 
+    /// A run whose steps take a second each.
     fn train(
         steps: u64,
         interrupted: bool,
@@ -190,6 +191,7 @@ mod tests {
     ) -> Result<Outcome> {
         let (model, store) = Toy::new();
         let config = TrainConfig::default();
+        let seconds = Cell::new(0);
         run(Run {
             model: &model,
             shown: &model,
@@ -200,7 +202,7 @@ mod tests {
             observers,
             steps,
             interrupted: &AtomicBool::new(interrupted),
-            clock: &|| Duration::ZERO,
+            clock: &|| Duration::from_secs(seconds.replace(seconds.get() + 1)),
         })
     }
 
@@ -215,7 +217,10 @@ mod tests {
                 reason: StopReason::Steps
             }
         );
-        assert_eq!(*seen.borrow(), [(1, false), (2, false), (3, true)]);
+        assert_eq!(
+            *seen.borrow(),
+            [(1, None), (2, None), (3, Some(StopReason::Steps))]
+        );
     }
 
     #[test]
@@ -230,8 +235,11 @@ mod tests {
                 reason: StopReason::Patience
             }
         );
-        assert_eq!(*before.borrow(), [(1, false), (2, false)]);
-        assert_eq!(*after.borrow(), [(1, false), (2, true)]);
+        assert_eq!(*before.borrow(), [(1, None), (2, None)]);
+        assert_eq!(
+            *after.borrow(),
+            [(1, None), (2, Some(StopReason::Patience))]
+        );
     }
 
     #[test]
@@ -245,7 +253,7 @@ mod tests {
                 reason: StopReason::Interrupted
             }
         );
-        assert_eq!(*seen.borrow(), [(1, true)]);
+        assert_eq!(*seen.borrow(), [(1, Some(StopReason::Interrupted))]);
     }
 
     #[test]
@@ -261,7 +269,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.starts_with("metrics.jsonl: "), "{message}");
-        assert_eq!(*after.borrow(), [(1, false)]);
+        assert_eq!(*after.borrow(), [(1, None)]);
     }
 
     #[test]
@@ -276,5 +284,48 @@ mod tests {
             }
         );
         assert!(seen.borrow().is_empty());
+    }
+
+    /// Ends the run when the time is up.
+    struct Clock {
+        up: Duration,
+    }
+
+    impl Observer for Clock {
+        fn observe(&mut self, _: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
+            Ok(None)
+        }
+
+        fn verdict(&self, elapsed: Duration) -> Option<StopReason> {
+            (elapsed >= self.up).then_some(StopReason::WallTime)
+        }
+    }
+
+    #[test]
+    fn a_step_that_is_the_last_by_the_clock_is_so_for_every_observer() {
+        let (seen, first) = witness(0, || Ok(None));
+        let up = Duration::from_secs(2);
+        let outcome = train(9, false, &mut [first, Box::new(Clock { up })]).unwrap();
+        let reason = StopReason::WallTime;
+        assert_eq!(outcome, Outcome { step: 2, reason });
+        assert_eq!(*seen.borrow(), [(1, None), (2, Some(reason))]);
+    }
+
+    #[test]
+    fn a_run_whose_time_is_up_takes_no_step() {
+        let up = Duration::ZERO;
+        let outcome = train(9, false, &mut [Box::new(Clock { up })]).unwrap();
+        let reason = StopReason::WallTime;
+        assert_eq!(outcome, Outcome { step: 0, reason });
+    }
+
+    #[test]
+    fn a_rule_outranks_an_interruption_in_the_same_step() {
+        let (after, second) = witness(0, || Ok(None));
+        let (_, first) = witness(1, || Ok(Some(StopReason::Patience)));
+        let outcome = train(9, true, &mut [first, second]).unwrap();
+        let reason = StopReason::Patience;
+        assert_eq!(outcome, Outcome { step: 1, reason });
+        assert_eq!(*after.borrow(), [(1, Some(StopReason::Patience))]);
     }
 }

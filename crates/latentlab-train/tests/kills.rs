@@ -1,19 +1,22 @@
-//! Whenever a save is killed, the checkpoint before it is there and the next save succeeds.
+//! Whenever a save is killed, the run goes on from a complete checkpoint and leaves what it would
+//! have left without the kill.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 use candle_core::{Device, Tensor};
 use latentlab_tensor::encode_tensors;
-use latentlab_train::{CheckpointStore, Snapshot};
+use latentlab_train::{CheckpointStore, Retention, Snapshot};
 
-/// The files of a checkpoint in the order in which a save writes them.
-const FILES: [&str; 5] = [
-    "ema.safetensors",
-    "optimizer.safetensors",
-    "params.safetensors",
-    "state.json",
-    "MANIFEST.sha256",
-];
+/// Tells the child process where to save.
+const DIRECTORY: &str = "LATENTLAB_TEST_KILLS";
+const RETENTION: Retention = Retention { every: 2, keep: 2 };
 
 fn snapshot(step: u64) -> Snapshot {
     let tensor = Tensor::new(&[step as f32, 0.5], &Device::Cpu).unwrap();
@@ -28,68 +31,120 @@ fn snapshot(step: u64) -> Snapshot {
     }
 }
 
+/// Saves the checkpoint of `step`; every third is the best so far.
+fn save(store: &CheckpointStore, step: u64) -> latentlab_train::Result<()> {
+    store.save(&snapshot(step), Some(step - step % 3), &RETENTION)
+}
+
 fn params(snapshot: &Snapshot) -> Vec<u8> {
     encode_tensors(&snapshot.params).unwrap()
 }
 
-/// Leaves `directory` as a kill after `stage` of the stages of saving step 600 would: five files,
-/// the move into place, half of the new LATEST.
-fn kill_after(stage: usize, directory: &Path) {
-    let elsewhere = tempfile::tempdir().unwrap();
-    CheckpointStore::open(elsewhere.path())
-        .unwrap()
-        .save(&snapshot(600))
-        .unwrap();
-    let complete = elsewhere.path().join("step-000600");
-    let unfinished = directory.join(".unfinished-step-000600");
-    fs::create_dir(&unfinished).unwrap();
-    for (index, name) in FILES.iter().enumerate().take(stage + 1) {
-        let bytes = fs::read(complete.join(name)).unwrap();
-        // The file that was being written is torn.
-        let length = if index < stage {
-            bytes.len()
+/// Every file below `directory`, by path.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let below = self::files(&path).into_iter();
+            files.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
         } else {
-            bytes.len() / 2
-        };
-        fs::write(unfinished.join(name), &bytes[..length]).unwrap();
+            files.insert(name, fs::read(&path).unwrap());
+        }
     }
-    if stage >= 6 {
-        fs::rename(&unfinished, directory.join("step-000600")).unwrap();
-    }
-    if stage >= 7 {
-        fs::write(directory.join("LATEST.tmp"), b"step-0").unwrap();
-    }
+    files
 }
 
 #[test]
-fn a_kill_in_any_stage_of_a_save_leaves_the_checkpoint_before() {
-    for stage in 0..=7 {
+fn a_save_that_ends_before_best_or_latest_is_made_good_by_the_next() {
+    // Step 6 is a new best, and LATEST names 5, which goes with that save.
+    let straight = tempfile::tempdir().unwrap();
+    let store = CheckpointStore::open(straight.path()).unwrap();
+    (1..=6).for_each(|step| save(&store, step).unwrap());
+
+    for pointer in ["BEST", "LATEST"] {
         let directory = tempfile::tempdir().unwrap();
         let store = CheckpointStore::open(directory.path()).unwrap();
-        store.save(&snapshot(500)).unwrap();
-        kill_after(stage, directory.path());
+        (1..=5).for_each(|step| save(&store, step).unwrap());
+        // A directory cannot be written as a file: the save ends there as by a kill.
+        let obstacle = directory.path().join(format!("{pointer}.tmp"));
+        fs::create_dir(&obstacle).unwrap();
+        let message = save(&store, 6).unwrap_err().to_string();
+        assert!(message.contains(&format!("{pointer}.tmp: ")), "{message}");
+        fs::remove_dir(&obstacle).unwrap();
 
-        let store = CheckpointStore::open(directory.path()).unwrap();
-        let latest = store.latest().unwrap().unwrap();
-        assert_eq!(params(&latest), params(&snapshot(500)), "stage {stage}");
-        let names = fs::read_dir(directory.path()).unwrap();
-        let names: Vec<_> = names
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
-        let leftover = |name: &String| name.starts_with('.') || name.ends_with(".tmp");
-        assert!(!names.iter().any(leftover), "stage {stage}: {names:?}");
-
-        store.save(&snapshot(600)).unwrap();
-        let latest = store.latest().unwrap().unwrap();
-        assert_eq!(params(&latest), params(&snapshot(600)), "stage {stage}");
+        store.recover().unwrap();
+        let latest = store.latest().unwrap().unwrap().step;
+        (latest + 1..=6).for_each(|step| save(&store, step).unwrap());
+        assert_eq!(files(directory.path()), files(straight.path()), "{pointer}");
     }
 }
 
 #[test]
-fn a_kill_before_the_first_latest_is_written_leaves_the_complete_checkpoint() {
+fn a_kill_at_any_time_leaves_a_complete_checkpoint_and_no_step_back() {
     let directory = tempfile::tempdir().unwrap();
     let store = CheckpointStore::open(directory.path()).unwrap();
-    store.save(&snapshot(500)).unwrap();
-    fs::remove_file(directory.path().join("LATEST")).unwrap();
-    assert_eq!(store.latest().unwrap().unwrap().step, 500);
+    let latest = || store.latest().unwrap().map_or(0, |latest| latest.step);
+    for round in 0..12u64 {
+        let before = latest();
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "a_process_that_saves_until_it_is_killed",
+                "--ignored",
+            ])
+            .env(DIRECTORY, directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !directory
+            .path()
+            .join(format!("step-{:06}", before + 2))
+            .exists()
+        {
+            assert!(Instant::now() < deadline, "nothing is saved after {before}");
+            thread::sleep(Duration::from_micros(200));
+        }
+        thread::sleep(Duration::from_micros(round * 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        for recovered in [false, true] {
+            let step = latest();
+            assert!(step > before, "back from {before} to {step}");
+            for step in store.steps().unwrap() {
+                let loaded = store.load(step).unwrap();
+                assert_eq!(params(&loaded), params(&snapshot(step)));
+            }
+            store.best().unwrap();
+            if !recovered {
+                store.recover().unwrap();
+            }
+        }
+        let leftover = |name: &String| name.starts_with('.') || name.ends_with(".tmp");
+        assert!(!files(directory.path()).keys().any(leftover));
+    }
+    // After the kills the store is what it would be without them.
+    let last = latest() + 1;
+    save(&store, last).unwrap();
+    let straight = tempfile::tempdir().unwrap();
+    let whole = CheckpointStore::open(straight.path()).unwrap();
+    (last.saturating_sub(9).max(1)..=last).for_each(|step| save(&whole, step).unwrap());
+    assert_eq!(files(directory.path()), files(straight.path()));
+}
+
+#[test]
+#[ignore = "endless; the test above runs and kills it"]
+fn a_process_that_saves_until_it_is_killed() {
+    let Some(directory) = env::var_os(DIRECTORY) else {
+        return;
+    };
+    let store = CheckpointStore::open(directory).unwrap();
+    store.recover().unwrap();
+    let latest = store.latest().unwrap().map_or(0, |latest| latest.step);
+    for step in latest + 1.. {
+        save(&store, step).unwrap();
+    }
 }

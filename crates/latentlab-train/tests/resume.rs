@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -10,8 +10,11 @@ use std::{
 use latentlab_core::{Batch, BatchSource, Result};
 use latentlab_tensor::{ParamStore, encode_tensors};
 use latentlab_train::{
-    CheckpointStore, Ema, EmaConfig, PhaseTrainer, Run, TrainConfig, Trainer,
-    observers::{Checkpoints, MetricsFile, Observer, Scalars, read_metrics},
+    CheckpointStore, Ema, EmaConfig, Outcome, PhaseTrainer, Run, StopReason, TrainConfig, Trainer,
+    observers::{
+        Checkpoints, Goal, MetricsFile, Observer, Patience, Scalars, StopConfig, StopRules,
+        read_metrics,
+    },
     run,
 };
 use toy::{Points, Toy};
@@ -20,7 +23,11 @@ use toy::{Points, Toy};
 mod toy;
 
 const SEED: u64 = 4;
-const STEPS: u64 = 11;
+const STEPS: u64 = 24;
+/// Steps between two checkpoints, of which three are kept.
+const EVERY: u64 = 5;
+/// What decides which checkpoint is the best.
+const METRIC: &str = "generator/loss";
 
 /// Points, and an interruption during one of the steps.
 struct Interrupting<'a> {
@@ -37,7 +44,12 @@ impl BatchSource for Interrupting<'_> {
 }
 
 /// One session of a run of `STEPS` steps in `directory`, interrupted in step `until`.
-fn session(config: &TrainConfig, directory: &Path, until: u64) {
+fn session(config: &TrainConfig, directory: &Path, until: u64) -> Outcome {
+    ruled_session(config, StopConfig::default(), directory, until)
+}
+
+/// A session that rules may end.
+fn ruled_session(config: &TrainConfig, stop: StopConfig, directory: &Path, until: u64) -> Outcome {
     let (model, store) = Toy::new();
     let average = config.ema.map(|ema| (ema, Toy::new()));
     let mut trainer = PhaseTrainer::new(&model, &store, config, STEPS, SEED).unwrap();
@@ -46,17 +58,24 @@ fn session(config: &TrainConfig, directory: &Path, until: u64) {
     }
     let averaged: Option<&ParamStore> = average.as_ref().map(|(_, (_, averaged))| averaged);
     let checkpoints = CheckpointStore::open(directory.join("checkpoints")).unwrap();
+    checkpoints.recover().unwrap();
     if let Some(snapshot) = checkpoints.latest().unwrap() {
         assert_eq!(snapshot.seed, SEED);
         snapshot.restore(&store, averaged, &mut trainer).unwrap();
     }
-    let metrics = MetricsFile::open(directory.join("metrics.jsonl"), trainer.steps()).unwrap();
+    let path = directory.join("metrics.jsonl");
+    let metrics = MetricsFile::open(&path, trainer.steps(), EVERY, Some(METRIC)).unwrap();
+    let best = Some((METRIC.to_owned(), Goal::Min));
     let extra = serde_json::Value::Null;
     let mut observers: Vec<Box<dyn Observer>> = vec![
-        Box::new(Scalars { every: 2 }),
+        Box::new(Scalars::new(2)),
+        Box::new(StopRules::new(stop)),
         Box::new(metrics),
-        Box::new(Checkpoints::new(checkpoints, 4, 1, None, SEED, extra)),
+        Box::new(Checkpoints::new(checkpoints, EVERY, 3, best, SEED, extra)),
     ];
+    for record in read_metrics(&path).unwrap() {
+        observers.iter_mut().for_each(|one| one.replay(&record));
+    }
     let interrupted = AtomicBool::new(false);
     run(Run {
         model: &model,
@@ -73,36 +92,36 @@ fn session(config: &TrainConfig, directory: &Path, until: u64) {
         interrupted: &interrupted,
         clock: &|| Duration::ZERO,
     })
-    .unwrap();
+    .unwrap()
 }
 
-/// What a run leaves: the bytes of its last checkpoint, and its records.
-fn outcome(directory: &Path) -> (BTreeMap<String, Vec<u8>>, Vec<u8>) {
-    let checkpoint = directory.join(format!("checkpoints/step-{STEPS:06}"));
-    let entries = std::fs::read_dir(checkpoint)
-        .unwrap()
-        .map(|entry| entry.unwrap());
-    let files = entries.map(|entry| {
-        let name = entry.file_name().into_string().unwrap();
-        (name, std::fs::read(entry.path()).unwrap())
-    });
-    (
-        files.collect(),
-        std::fs::read(directory.join("metrics.jsonl")).unwrap(),
-    )
+/// What a run leaves, by path: all its checkpoints, which is the best, and its records.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = PathBuf::from(path.file_name().unwrap());
+        if path.is_dir() {
+            let below = files(&path).into_iter();
+            found.extend(below.map(|(file, bytes)| (name.join(file), bytes)));
+        } else {
+            found.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    found
 }
 
 fn assert_resumes_exactly(text: &str) {
     let config: TrainConfig = toml::from_str(text).unwrap();
     let straight = tempfile::tempdir().unwrap();
     session(&config, straight.path(), STEPS);
-    for cut in [1, 6, 10] {
+    for cut in [6, 18, 22] {
         let resumed = tempfile::tempdir().unwrap();
         session(&config, resumed.path(), cut);
         session(&config, resumed.path(), STEPS);
         assert_eq!(
-            outcome(resumed.path()),
-            outcome(straight.path()),
+            files(resumed.path()),
+            files(straight.path()),
             "cut at {cut}: {text}"
         );
     }
@@ -143,20 +162,60 @@ fn a_run_killed_after_its_last_checkpoint_repeats_the_lost_steps() {
     let straight = tempfile::tempdir().unwrap();
     session(&config, straight.path(), STEPS);
     let killed = tempfile::tempdir().unwrap();
-    session(&config, killed.path(), 8);
-    // Records that were written after the checkpoint of step 8, before the kill.
+    session(&config, killed.path(), 18);
+    // Records that were written after the checkpoint of step 18, before the kill.
     let metrics = killed.path().join("metrics.jsonl");
     let mut text = std::fs::read_to_string(&metrics).unwrap();
-    text.push_str("{\"step\":9,\"elapsed_s\":0.0,\"generator/loss\":0.5}\n{\"step\":10,\"ela");
+    text.push_str("{\"step\":20,\"elapsed_s\":0.0,\"generator/loss\":0.5}\n{\"step\":22,\"ela");
     std::fs::write(&metrics, text).unwrap();
     session(&config, killed.path(), STEPS);
-    assert_eq!(outcome(killed.path()), outcome(straight.path()));
-    let steps: Vec<u64> = read_metrics(&metrics)
-        .unwrap()
-        .iter()
-        .map(|r| r.step)
-        .collect();
-    assert_eq!(steps, [2, 4, 6, 8, 10, 11]);
+    assert_eq!(files(killed.path()), files(straight.path()));
+}
+
+#[test]
+fn an_interruption_leaves_no_checkpoint_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = TrainConfig::default();
+    session(&config, directory.path(), 17);
+    let checkpoints = CheckpointStore::open(directory.path().join("checkpoints")).unwrap();
+    // The best is there as well, whichever it is.
+    let has = |wanted: &[u64]| {
+        let steps = checkpoints.steps().unwrap();
+        wanted.iter().all(|step| steps.contains(step))
+    };
+    assert!(has(&[10, 15, 17]));
+    session(&config, directory.path(), STEPS);
+    assert!(has(&[15, 20, 24]) && !has(&[17]));
+}
+
+#[test]
+fn a_run_that_a_rule_ended_stays_ended_though_it_was_interrupted_or_killed_then() {
+    let config = TrainConfig::default();
+    let stop = StopConfig {
+        patience: Some(Patience {
+            metric: "discriminator/real".to_owned(),
+            goal: Goal::Min,
+            evaluations: 3,
+        }),
+        ..StopConfig::default()
+    };
+    let straight = tempfile::tempdir().unwrap();
+    let end = ruled_session(&config, stop.clone(), straight.path(), STEPS);
+    assert_eq!(end.reason, StopReason::Patience);
+    assert!(end.step < STEPS, "{end}");
+    let left = files(straight.path());
+    // The latest checkpoint is that of the end: as after a kill before anything else was written.
+    assert_eq!(
+        ruled_session(&config, stop.clone(), straight.path(), STEPS),
+        end
+    );
+    assert_eq!(files(straight.path()), left);
+    let interrupted = tempfile::tempdir().unwrap();
+    assert_eq!(
+        ruled_session(&config, stop, interrupted.path(), end.step),
+        end
+    );
+    assert_eq!(files(interrupted.path()), left);
 }
 
 #[test]

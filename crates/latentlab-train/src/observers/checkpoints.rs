@@ -2,16 +2,17 @@
 
 use serde_json::Value;
 
-use super::{Goal, Observer, View};
-use crate::{CheckpointStore, Record, Result, Snapshot, StopReason};
+use super::{Goal, Observer, View, divergence::require_finite};
+use crate::{CheckpointStore, Record, Result, Retention, Snapshot, StopReason};
 
 /// Saves a checkpoint every `every` steps, at the end, and in each step whose record holds a new
-/// best value of a metric.
+/// best value of a metric. Parameters that are not finite are never saved: they end the run.
+///
+/// At the end of a run it warns of a metric that never was a number: the name may be misspelt.
 #[derive(Debug)]
 pub struct Checkpoints {
     store: CheckpointStore,
-    every: u64,
-    keep: usize,
+    retention: Retention,
     metric: Option<(String, Goal)>,
     seed: u64,
     extra: Value,
@@ -20,8 +21,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Checkpoints in `store`: the newest `keep`, and the best by the metric `best` if one is given.
-    /// `seed` and `extra` are saved with each.
+    /// Checkpoints in `store`: the newest `keep` (see [`Retention`]), and the best by the metric
+    /// `best` if one is given. `seed` and `extra` are saved with each.
     pub fn new(
         store: CheckpointStore,
         every: u64,
@@ -32,8 +33,7 @@ impl Checkpoints {
     ) -> Self {
         Self {
             store,
-            every,
-            keep,
+            retention: Retention { every, keep },
             metric: best,
             seed,
             extra,
@@ -59,17 +59,16 @@ impl Checkpoints {
 
 impl Observer for Checkpoints {
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
-        if self.is_best(record) || view.is_kept(self.every) {
-            self.store
-                .save(&Snapshot::take(view, self.seed, self.extra.clone())?)?;
-            // Again in every save: a kill after the last one may have come before the mark.
-            if let Some((step, _)) = self.best
-                && self.store.best_step()? != Some(step)
-                && self.store.steps()?.contains(&step)
-            {
-                self.store.mark_best(step)?;
-            }
-            self.store.prune(self.keep)?;
+        if self.is_best(record) || view.is_kept(self.retention.every) {
+            require_finite(view)?;
+            let snapshot = Snapshot::take(view, self.seed, self.extra.clone())?;
+            let best = self.best.map(|(step, _)| step);
+            self.store.save(&snapshot, best, &self.retention)?;
+        }
+        if view.is_over()
+            && let (Some((metric, _)), None) = (&self.metric, self.best)
+        {
+            tracing::warn!("no checkpoint is the best: no record has a number `{metric}`");
         }
         Ok(None)
     }
@@ -95,11 +94,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut observer = checkpoints(&directory, 40, 10);
         let mut scene = Scene::new();
+        let mut saved = Vec::new();
         for (step, loss) in [(39, 5.0), (40, 6.0), (41, 4.0), (99, 4.0), (100, 7.0)] {
             scene.trainer_at(step);
             scene.answer(&mut observer, step, &[("loss", loss)]);
+            saved.push(observer.store.latest().unwrap().unwrap().step);
         }
-        assert_eq!(observer.store.steps().unwrap(), [39, 40, 41, 100]);
+        assert_eq!(saved, [39, 40, 41, 41, 100]);
         assert_eq!(observer.store.best_step().unwrap(), Some(41));
     }
 
@@ -116,20 +117,33 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_knows_the_best_and_marks_what_a_kill_left_unmarked() {
+    fn a_resumed_run_knows_the_best() {
         let directory = tempfile::tempdir().unwrap();
         let mut scene = Scene::new();
-        let mut killed = checkpoints(&directory, 1, 10);
-        for (step, loss) in [(1, 3.0), (2, 2.0)] {
-            scene.trainer_at(step);
-            scene.answer(&mut killed, step, &[("loss", loss)]);
-        }
-        killed.store.mark_best(1).unwrap();
+        scene.trainer_at(1);
+        scene.answer(&mut checkpoints(&directory, 1, 10), 1, &[("loss", 2.0)]);
         let mut resumed = checkpoints(&directory, 1, 10);
-        resumed.replay(&record(1, &[("loss", 3.0)]));
-        resumed.replay(&record(2, &[("loss", 2.0)]));
-        scene.trainer_at(3);
-        scene.answer(&mut resumed, 3, &[("loss", 2.5)]);
-        assert_eq!(resumed.store.best_step().unwrap(), Some(2));
+        resumed.replay(&record(1, &[("loss", 2.0)]));
+        scene.trainer_at(2);
+        scene.answer(&mut resumed, 2, &[("loss", 2.5)]);
+        assert_eq!(resumed.store.best_step().unwrap(), Some(1));
+    }
+
+    #[test]
+    fn parameters_that_are_not_finite_are_not_saved() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut observer = checkpoints(&directory, 0, 1);
+        let scene = Scene::new();
+        scene.spoil("discriminator.bias");
+        // Due for its best only, which no interval tells.
+        let mut record = record(7, &[("loss", 1.0)]);
+        let error = scene.observe(&mut observer, 7, &mut record).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("first bad parameter `discriminator.bias`"),
+            "{error}"
+        );
+        assert!(observer.store.steps().unwrap().is_empty());
     }
 }

@@ -1,12 +1,14 @@
 //! Ends a run whose numbers are no longer finite.
 
+use latentlab_core::Phase;
+
 use super::{Observer, View, read};
-use crate::{Error, PhaseReport, Record, Result, StopReason};
+use crate::{Error, Record, Result, StopReason};
 
 /// Fails in the step in which a loss is not finite, and every `every` steps if a parameter is not.
 ///
-/// Placed before [`Checkpoints`](super::Checkpoints), with the same interval, it keeps broken
-/// parameters from being saved.
+/// Placed before those who evaluate and draw, with their interval, it says what is wrong before they
+/// stumble over it. [`Checkpoints`](super::Checkpoints) looks at the parameters itself.
 #[derive(Debug)]
 pub struct Divergence {
     /// Steps between two looks at the parameters; losses are looked at in every step.
@@ -19,33 +21,50 @@ impl Observer for Divergence {
             let loss = read(&phase.total)?;
             if !loss.is_finite() {
                 let parameter = view.store.first_non_finite()?;
-                return Err(diverged(phase.name, view.step, parameter, loss));
+                return Err(diverged(phase.name, view.step, parameter, Some(loss)));
             }
         }
-        if view.is_kept(self.every)
-            && let Some(parameter) = view.store.first_non_finite()?
-            && let Some(phase) = phase_to_blame(&parameter, view)
-        {
-            let loss = read(&phase.total)?;
-            return Err(diverged(phase.name, view.step, Some(parameter), loss));
+        if view.is_kept(self.every) {
+            require_finite(view)?;
         }
         Ok(None)
     }
 }
 
-/// The first phase of this step that moves a parameter, or else the first phase.
-fn phase_to_blame<'a>(parameter: &str, view: &View<'a>) -> Option<&'a PhaseReport> {
-    let phases = view.model.phases();
-    let moves = |report: &&PhaseReport| {
-        let phase = phases.iter().find(|phase| phase.name == report.name);
-        let group = phase.map(|phase| view.store.group(phase.params));
-        group.is_some_and(|group| group.iter().any(|(path, _)| path == parameter))
-    };
-    let reports = &view.report.phases;
-    reports.iter().find(moves).or(reports.first())
+/// Whether the model may be kept.
+///
+/// # Errors
+/// If a value of the model or of its average is not finite, with a phase that moves it.
+pub(super) fn require_finite(view: &View<'_>) -> Result<()> {
+    let stores = [
+        Some((view.store, "")),
+        view.averaged.map(|store| (store, "ema/")),
+    ];
+    for (store, place) in stores.into_iter().flatten() {
+        let Some(path) = store.first_non_finite()? else {
+            continue;
+        };
+        let phases = view.model.phases();
+        let moves = |phase: &&Phase<'_>| {
+            let group = view.store.group(phase.params);
+            group.iter().any(|(moved, _)| *moved == path)
+        };
+        let report = |phase: &Phase<'_>| {
+            let mut reports = view.report.phases.iter();
+            reports.find(|report| report.name == phase.name)
+        };
+        // Rather a phase of this step: its loss is known.
+        let mut due = phases.iter().filter(|phase| report(phase).is_some());
+        let phase = due.find(moves).or(phases.iter().find(moves));
+        let loss = phase.and_then(report).map(|report| read(&report.total));
+        let name = phase.map_or("unknown", |phase| phase.name);
+        let parameter = Some(format!("{place}{path}"));
+        return Err(diverged(name, view.step, parameter, loss.transpose()?));
+    }
+    Ok(())
 }
 
-fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: f64) -> Error {
+fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: Option<f64>) -> Error {
     Error::Diverged {
         phase: phase.to_owned(),
         step,
@@ -56,14 +75,10 @@ fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: f64) -> Err
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::observers::scene::Scene;
+    use std::time::Duration;
 
-    fn spoil(scene: &Scene, path: &str) {
-        let parameter = scene.store.get(path).unwrap();
-        let value = (parameter.var().as_detached_tensor() * f64::NAN).unwrap();
-        parameter.set(&value).unwrap();
-    }
+    use super::*;
+    use crate::{StepReport, observers::scene::Scene};
 
     fn message(scene: &Scene, every: u64, step: u64) -> Option<String> {
         let mut divergence = Divergence { every };
@@ -92,8 +107,8 @@ mod tests {
             loss: f64::NAN,
             ..Scene::new()
         };
-        spoil(&scene, "discriminator.weight");
-        spoil(&scene, "generator.bias");
+        scene.spoil("discriminator.weight");
+        scene.spoil("generator.bias");
         let message = message(&scene, 0, 7).unwrap();
         assert!(message.contains("loss is NaN, first bad parameter `discriminator.weight`"));
     }
@@ -101,9 +116,38 @@ mod tests {
     #[test]
     fn a_bad_parameter_ends_the_run_when_due_although_the_loss_is_finite() {
         let scene = Scene::new();
-        spoil(&scene, "discriminator.bias");
+        scene.spoil("discriminator.bias");
         assert_eq!(message(&scene, 10, 9), None);
         let message = message(&scene, 10, 10).unwrap();
         assert!(message.contains("loss is 0.5, first bad parameter `discriminator.bias`"));
+    }
+
+    #[test]
+    fn a_bad_average_is_named_as_such_with_the_phase_that_moves_it() {
+        let (live, average) = (Scene::new(), Scene::new());
+        average.spoil("generator.bias");
+        let report = StepReport {
+            step: 3,
+            phases: Vec::new(),
+        };
+        let error = require_finite(&View {
+            step: 3,
+            steps: 9,
+            report: &report,
+            model: &live.model,
+            shown: &average.model,
+            store: &live.store,
+            averaged: Some(&average.store),
+            trainer: &live.trainer,
+            elapsed: Duration::ZERO,
+            ending: None,
+        });
+        let message = error.unwrap_err().to_string();
+        assert!(
+            message.starts_with(
+                "phase `generator` diverged at step 3: first bad parameter `ema/generator.bias`;"
+            ),
+            "{message}"
+        );
     }
 }

@@ -12,22 +12,33 @@ use std::{
 use serde_json::{Map, Value};
 
 use super::{Observer, View};
-use crate::{Error, Record, Result, StopReason};
+use crate::{Error, Record, Result, StopReason, durable};
 
 const STEP: &str = "step";
 const ELAPSED: &str = "elapsed_s";
 
 /// Appends every record that holds a number to a file.
+///
+/// Placed before [`Checkpoints`](super::Checkpoints), it has the records on the disk before a
+/// checkpoint that goes on from them: a resumed run reads there what it must remember.
 #[derive(Debug)]
 pub struct MetricsFile {
     path: PathBuf,
     file: File,
+    every: u64,
+    best: Option<String>,
 }
 
 impl MetricsFile {
     /// Continues `path` after `step` (0: from the start): lines of later steps are removed, also a
-    /// last line that was torn.
-    pub fn open(path: impl Into<PathBuf>, step: u64) -> Result<Self> {
+    /// last line that was torn. `every` and `best` say which steps leave a checkpoint: its interval,
+    /// and the metric of the best.
+    pub fn open(
+        path: impl Into<PathBuf>,
+        step: u64,
+        every: u64,
+        best: Option<&str>,
+    ) -> Result<Self> {
         let path = path.into();
         let file = OpenOptions::new()
             .create(true)
@@ -41,18 +52,36 @@ impl MetricsFile {
             .map(|(_, length)| length)
             .sum();
         file.set_len(kept as u64).map_err(Error::io(&path))?;
-        Ok(Self { path, file })
+        if let Some(directory) = path.parent() {
+            durable::sync_directory(directory)?;
+        }
+        let best = best.map(str::to_owned);
+        Ok(Self {
+            path,
+            file,
+            every,
+            best,
+        })
+    }
+
+    /// Whether a checkpoint may be saved in this step.
+    fn is_relied_on(&self, view: &View<'_>, record: &Record) -> bool {
+        let best = self.best.as_ref().and_then(|metric| record.get(metric));
+        best.is_some() || view.is_kept(self.every)
     }
 }
 
 impl Observer for MetricsFile {
-    fn observe(&mut self, _: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
+    fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
         if !record.is_empty() {
             // One write, so that a reader never sees half of a line that was not torn by a kill.
             let line = format!("{}\n", to_json(record));
             self.file
                 .write_all(line.as_bytes())
                 .map_err(Error::io(&self.path))?;
+        }
+        if self.is_relied_on(view, record) {
+            self.file.sync_data().map_err(Error::io(&self.path))?;
         }
         Ok(None)
     }
@@ -128,10 +157,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::observers::scene::Scene;
+    use crate::observers::scene::{Scene, record};
+
+    fn open(path: &Path, step: u64) -> MetricsFile {
+        MetricsFile::open(path, step, 40, Some("elbo")).unwrap()
+    }
 
     fn write(path: &Path, steps: impl IntoIterator<Item = u64>) {
-        let mut file = MetricsFile::open(path, u64::MAX).unwrap();
+        let mut file = open(path, u64::MAX);
         let scene = Scene::new();
         for step in steps {
             let mut record = Record::new(step, step as f64 / 3.0);
@@ -161,7 +194,7 @@ mod tests {
     fn a_step_without_numbers_leaves_no_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metrics.jsonl");
-        let mut file = MetricsFile::open(&path, 0).unwrap();
+        let mut file = open(&path, 0);
         Scene::new()
             .observe(&mut file, 1, &mut Record::new(1, 0.0))
             .unwrap();
@@ -169,13 +202,47 @@ mod tests {
     }
 
     #[test]
+    fn the_records_of_every_step_that_may_leave_a_checkpoint_are_synced() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = open(&directory.path().join("metrics.jsonl"), 0);
+        let scene = Scene::new();
+        for (step, metric, synced) in [
+            (39, "loss", false),
+            (39, "elbo", true),
+            (40, "loss", true),
+            (100, "loss", true), // the last
+        ] {
+            let mut seen = None;
+            let mut spy = Spy {
+                file: &file,
+                seen: &mut seen,
+            };
+            let mut record = record(step, &[(metric, 1.0)]);
+            scene.observe(&mut spy, step, &mut record).unwrap();
+            assert_eq!(seen, Some(synced), "step {step}, {metric}");
+        }
+    }
+
+    struct Spy<'a> {
+        file: &'a MetricsFile,
+        seen: &'a mut Option<bool>,
+    }
+
+    impl Observer for Spy<'_> {
+        fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
+            *self.seen = Some(self.file.is_relied_on(view, record));
+            Ok(None)
+        }
+    }
+
+    #[test]
     fn opening_removes_the_lines_after_the_step() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metrics.jsonl");
         write(&path, 1..=9);
-        drop(MetricsFile::open(&path, 5).unwrap());
+        drop(open(&path, 5));
         assert_eq!(steps(&path), [1, 2, 3, 4, 5]);
-        drop(MetricsFile::open(&path, 0).unwrap());
+        drop(open(&path, 0));
         assert_eq!(steps(&path), [0u64; 0]);
     }
 

@@ -42,6 +42,14 @@ impl Scene {
         self.trainer.restore(steps, &state).expect("its own state");
     }
 
+    /// Makes a parameter NaN.
+    pub(crate) fn spoil(&self, path: &str) {
+        let parameter = self.store.get(path).expect("a parameter of the model");
+        let nan = parameter.var().as_detached_tensor() * f64::NAN;
+        let set = parameter.set(&nan.expect("on the CPU"));
+        set.expect("of the same shape");
+    }
+
     /// Lets `observer` see step `step`, the last one if that is its number.
     pub(crate) fn observe(
         &self,

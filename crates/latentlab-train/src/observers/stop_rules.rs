@@ -1,5 +1,7 @@
 //! When to end before the last step.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,13 +52,61 @@ pub struct Equilibrium {
     pub evaluations: u32,
 }
 
+impl StopConfig {
+    /// Whether every value can work.
+    ///
+    /// # Errors
+    /// Names the first key whose value cannot work, such as `stop.patience.evaluations`.
+    pub fn check(&self) -> Result<()> {
+        let error = |key: &str, problem: String| {
+            Err(latentlab_core::Error::config(format!("stop.{key}"), problem).into())
+        };
+        if let Some(seconds) = self.wall_time
+            && !(seconds.is_finite() && seconds > 0.0)
+        {
+            return error(
+                "wall_time",
+                format!("{seconds} is not a number of seconds above 0"),
+            );
+        }
+        let evaluations = [
+            (
+                "patience",
+                self.patience.as_ref().map(|rule| rule.evaluations),
+            ),
+            (
+                "equilibrium",
+                self.equilibrium.as_ref().map(|rule| rule.evaluations),
+            ),
+        ];
+        for (rule, evaluations) in evaluations {
+            if evaluations == Some(0) {
+                let key = format!("{rule}.evaluations");
+                return error(&key, "must be at least 1".to_owned());
+            }
+        }
+        match &self.equilibrium {
+            Some(rule) if !(0.0..=0.5).contains(&rule.epsilon) => {
+                let problem = format!("{} is not in the range 0 to 0.5", rule.epsilon);
+                error("equilibrium.epsilon", problem)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Ends a run by the rules of a [`StopConfig`]. It counts records that hold the metric.
+///
+/// A resumed run whose last record or whose time ended it already ends at once. At the end of a run
+/// it warns of a patience whose metric never was a number: the name may be misspelt.
 #[derive(Debug)]
 pub struct StopRules {
     config: StopConfig,
     best: Option<f64>,
     without_improvement: u32,
     at_equilibrium: u32,
+    /// What the last replayed record says.
+    replayed: Option<StopReason>,
 }
 
 impl StopRules {
@@ -67,7 +117,15 @@ impl StopRules {
             best: None,
             without_improvement: 0,
             at_equilibrium: 0,
+            replayed: None,
         }
+    }
+
+    /// The metric of the patience, if no record so far held a number of that name.
+    fn missing_metric(&self) -> Option<&str> {
+        let patience = self.config.patience.as_ref();
+        let metric = patience.map(|patience| patience.metric.as_str());
+        metric.filter(|_| self.best.is_none())
     }
 
     /// Counts a record and says whether a rule ends the run at it.
@@ -105,14 +163,23 @@ impl StopRules {
 
 impl Observer for StopRules {
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
-        let counted = self.count(record);
+        let reason = self.count(record);
+        if view.is_over()
+            && let Some(metric) = self.missing_metric()
+        {
+            tracing::warn!("`stop.patience` waited in vain: no record has a number `{metric}`");
+        }
+        Ok(reason)
+    }
+
+    fn verdict(&self, elapsed: Duration) -> Option<StopReason> {
         let limit = self.config.wall_time;
-        let late = limit.is_some_and(|limit| view.elapsed.as_secs_f64() >= limit);
-        Ok(counted.or(late.then_some(StopReason::WallTime)))
+        let late = limit.is_some_and(|limit| elapsed.as_secs_f64() >= limit);
+        self.replayed.or(late.then_some(StopReason::WallTime))
     }
 
     fn replay(&mut self, record: &Record) {
-        self.count(record);
+        self.replayed = self.count(record);
     }
 }
 
@@ -147,16 +214,58 @@ mod tests {
 
     #[test]
     fn the_run_ends_when_its_time_is_up() {
-        let mut rules = StopRules::new(StopConfig {
+        let rules = StopRules::new(StopConfig {
             wall_time: Some(50.0),
             ..StopConfig::default()
         });
+        let verdict = |seconds| rules.verdict(Duration::from_secs_f64(seconds));
+        assert_eq!(verdict(49.9), None);
+        assert_eq!(verdict(50.0), Some(StopReason::WallTime));
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused_by_key() {
+        for (text, problem) in [
+            ("wall_time = 0.0", "`stop.wall_time`: 0 is not"),
+            ("wall_time = nan", "`stop.wall_time`: NaN is not"),
+            (
+                "patience = { metric = 'elbo', evaluations = 0 }",
+                "`stop.patience.evaluations`: must be at least 1",
+            ),
+            (
+                "equilibrium = { epsilon = 0.1, evaluations = 0 }",
+                "`stop.equilibrium.evaluations`: must be at least 1",
+            ),
+            (
+                "equilibrium = { epsilon = 0.6, evaluations = 1 }",
+                "`stop.equilibrium.epsilon`: 0.6 is not in the range 0 to 0.5",
+            ),
+        ] {
+            let config: StopConfig = toml::from_str(text).unwrap();
+            let message = config.check().unwrap_err().to_string();
+            assert!(message.starts_with(problem), "{message}");
+        }
+        let text = "wall_time = 1.5\nequilibrium = { epsilon = 0.5, evaluations = 1 }";
+        toml::from_str::<StopConfig>(text).unwrap().check().unwrap();
+    }
+
+    #[test]
+    fn a_metric_that_no_record_holds_is_named() {
+        let mut rules = patience(Goal::Min, 2);
         let scene = Scene::new();
-        assert_eq!(scene.answer(&mut rules, 49, &[]), None);
-        assert_eq!(
-            scene.answer(&mut rules, 50, &[]),
-            Some(StopReason::WallTime)
-        );
+        scene.answer(&mut rules, 1, &[("elbow", 1.0)]);
+        assert_eq!(rules.missing_metric(), Some("elbo"));
+        scene.answer(&mut rules, 2, &[("elbo", 1.0)]);
+        assert_eq!(rules.missing_metric(), None);
+    }
+
+    #[test]
+    fn a_rule_that_has_ended_the_run_before_ends_the_resumed_one_at_once() {
+        let mut rules = patience(Goal::Min, 1);
+        rules.replay(&record(1, &[("elbo", 1.0)]));
+        assert_eq!(rules.verdict(Duration::ZERO), None);
+        rules.replay(&record(2, &[("elbo", 2.0)]));
+        assert_eq!(rules.verdict(Duration::ZERO), Some(StopReason::Patience));
     }
 
     #[test]
