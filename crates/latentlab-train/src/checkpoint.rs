@@ -1,5 +1,6 @@
 //! The whole state of a run, and how it is kept.
 
+mod manifest;
 mod retention;
 mod store;
 

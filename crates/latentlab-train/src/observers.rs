@@ -10,6 +10,7 @@ mod progress;
 mod scalars;
 #[cfg(test)]
 mod scene;
+mod stop_config;
 mod stop_rules;
 
 use std::time::Duration;
@@ -28,9 +29,8 @@ pub use metrics_file::{MetricsFile, read_metrics};
 pub use pictures::Pictures;
 pub use progress::Progress;
 pub use scalars::Scalars;
-pub use stop_rules::{
-    Equilibrium, FAKE_PROBABILITY, Patience, REAL_PROBABILITY, StopConfig, StopRules,
-};
+pub use stop_config::{Equilibrium, Patience, StopConfig};
+pub use stop_rules::{FAKE_PROBABILITY, REAL_PROBABILITY, StopRules};
 
 use crate::{Record, Result, StepReport, StopReason, Trainer};
 

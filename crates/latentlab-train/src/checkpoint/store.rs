@@ -1,4 +1,4 @@
-//! Checkpoints in a directory: complete or not there, verified when read.
+//! Checkpoints in a directory: complete or not there.
 //!
 //! ```text
 //! checkpoints/step-000500/{params,ema,optimizer}.safetensors, state.json, MANIFEST.sha256
@@ -12,20 +12,16 @@
 //! steps after the latest checkpoint are taken again.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
-use super::{FILES, Retention, Snapshot};
+use super::{Retention, Snapshot, manifest};
 use crate::{Error, Result, durable};
 
 const LATEST: &str = "LATEST";
 const BEST: &str = "BEST";
-const MANIFEST: &str = "MANIFEST.sha256";
 const UNFINISHED: &str = ".unfinished-";
 const REMOVED: &str = ".removed-";
 
@@ -84,13 +80,7 @@ impl CheckpointStore {
         let unfinished = self.directory.join(format!("{UNFINISHED}{name}"));
         remove(&unfinished)?;
         fs::create_dir(&unfinished).map_err(Error::io(&unfinished))?;
-        let mut manifest = String::new();
-        for (file, bytes) in snapshot.to_files()? {
-            durable::write(&unfinished.join(file), &bytes)?;
-            manifest.push_str(&format!("{}  {file}\n", sha256(&bytes)));
-        }
-        durable::write(&unfinished.join(MANIFEST), manifest.as_bytes())?;
-        durable::sync_directory(&unfinished)?;
+        manifest::write(&unfinished, &snapshot.to_files()?)?;
         self.discard(snapshot.step)?; // from a run that was killed before it could make it the latest
         durable::rename(&unfinished, &self.place(snapshot.step))?;
         if let Some(best) = best
@@ -153,30 +143,7 @@ impl CheckpointStore {
     /// Names the file that is missing, altered, or no such file.
     pub fn load(&self, step: u64) -> Result<Snapshot> {
         let directory = self.place(step);
-        let manifest_file = directory.join(MANIFEST);
-        let manifest = read(&manifest_file)?;
-        let mut files = BTreeMap::new();
-        for line in String::from_utf8_lossy(&manifest).lines() {
-            let entry = line
-                .split_once("  ")
-                .filter(|(_, name)| FILES.contains(name));
-            let (hash, name) = entry.ok_or_else(|| Error::Checkpoint {
-                file: manifest_file.clone(),
-                problem: format!("`{line}` is not the hash and name of a file of a checkpoint"),
-            })?;
-            let path = directory.join(name);
-            let bytes = read(&path)?;
-            let found = sha256(&bytes);
-            if found != hash {
-                let problem = format!("altered: its SHA-256 is {found}, the manifest says {hash}");
-                return Err(Error::Checkpoint {
-                    file: path,
-                    problem,
-                });
-            }
-            files.insert(name.to_owned(), bytes);
-        }
-        Snapshot::from_files(&directory, &files)
+        Snapshot::from_files(&directory, &manifest::read(&directory)?)
     }
 
     /// The steps of all checkpoints, in order.
@@ -260,23 +227,6 @@ fn step_of(name: &str) -> Option<u64> {
     name.strip_prefix("step-")?.parse().ok()
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    fs::read(file).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::Checkpoint {
-            file: file.to_owned(),
-            problem: "missing from the checkpoint".to_owned(),
-        },
-        _ => Error::io(file)(error),
-    })
-}
-
 fn remove(directory: &Path) -> Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(directory)(error)),
@@ -286,6 +236,8 @@ fn remove(directory: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use candle_core::{Device, Tensor};
     use serde_json::json;
 
