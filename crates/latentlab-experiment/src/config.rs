@@ -221,7 +221,7 @@ impl Experiment {
             optimizer: self.optimizer.clone(),
             optimizers: self.optimizers.clone(),
             accumulate: self.accumulate,
-            ema: self.ema.clone(),
+            ema: self.ema,
         }
     }
 

@@ -51,14 +51,26 @@ fn assert_equal(first: &Path, second: &Path) {
     assert!(found.different.is_empty(), "{:#?}", found.different);
 }
 
+/// A run under way, which ends with the test if that fails.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // A run that has ended already cannot be killed, and need not be.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts a run and returns it once its metrics name `step`.
-fn started(arguments: &[&str], out: &Path, step: u64) -> Child {
-    let child = latentlab(arguments).stderr(Stdio::null()).spawn().unwrap();
+fn started(arguments: &[&str], out: &Path, step: u64) -> Started {
+    let run = latentlab(arguments).stderr(Stdio::null()).spawn().unwrap();
+    let run = Started(run);
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         let metrics = fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default();
         if metrics.contains(&format!("{{\"step\":{step},")) {
-            return child;
+            return run;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -119,9 +131,7 @@ fn a_run_killed_at_three_steps_ends_as_if_it_had_not_been() {
         let path = killed.to_str().unwrap();
         let mut arguments = short(name, &killed);
         for step in [3, 8, 17] {
-            let mut child = started(&arguments, &killed, step);
-            child.kill().unwrap(); // SIGKILL
-            child.wait().unwrap();
+            drop(started(&arguments, &killed, step)); // SIGKILL
             arguments = vec!["resume", path];
         }
         succeed(&arguments);
@@ -135,7 +145,7 @@ fn an_interrupted_run_says_so_and_ends_as_if_it_had_not_been() {
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     succeed(&short("vae-mnist", &whole));
     let mut child = started(&short("vae-mnist", &parts), &parts, 5);
-    let id = child.id().to_string();
+    let id = child.0.id().to_string();
     assert!(
         Command::new("kill")
             .args(["-INT", &id])
@@ -143,7 +153,7 @@ fn an_interrupted_run_says_so_and_ends_as_if_it_had_not_been() {
             .unwrap()
             .success()
     );
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(child.0.wait().unwrap().code(), Some(130));
     let summary = fs::read_to_string(parts.join("summary.json")).unwrap();
     assert!(summary.contains("\"interrupted\""), "{summary}");
     succeed(&["resume", parts.to_str().unwrap()]);

@@ -71,7 +71,12 @@ fn a_linear_autoencoder_loses_the_smallest_principal_variance_and_no_less() {
 
 #[test]
 fn the_loss_is_the_squared_error_or_the_cross_entropy() {
-    for decoder in [Observation::Gaussian, Observation::Bernoulli] {
+    let every = [
+        Observation::Gaussian,
+        Observation::GaussianSigmoid,
+        Observation::Bernoulli,
+    ];
+    for decoder in every {
         let config = AutoencoderConfig { decoder, ..small() };
         let (model, _) = build::<Autoencoder>(&config, &data(SMALL, ValueRange::Unit));
         let images = images(5, SMALL);
@@ -85,7 +90,9 @@ fn the_loss_is_the_squared_error_or_the_cross_entropy() {
         let loss = loss(&model, "ae", &images, 1);
         assert_close(term(&loss, "squared_error"), squared_error);
         match decoder {
-            Observation::Gaussian => assert_close(scalar(&loss.total), squared_error),
+            Observation::Gaussian | Observation::GaussianSigmoid => {
+                assert_close(scalar(&loss.total), squared_error);
+            }
             Observation::Bernoulli => assert_close(scalar(&loss.total), cross_entropy),
         }
     }
@@ -110,7 +117,12 @@ fn an_output_bias_of_the_data_mean_makes_the_untrained_decoder_give_it() {
         mean: mean.clone(),
         ..data(shape, ValueRange::Unit)
     };
-    for decoder in [Observation::Bernoulli, Observation::Gaussian] {
+    let every = [
+        Observation::Bernoulli,
+        Observation::Gaussian,
+        Observation::GaussianSigmoid,
+    ];
+    for decoder in every {
         for architecture in [Architecture::Dense, Architecture::Conv] {
             let config = AutoencoderConfig {
                 architecture,
