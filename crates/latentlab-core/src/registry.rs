@@ -160,3 +160,134 @@ fn in_model_config(error: Error) -> Error {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use latentlab_tensor::ParamStore;
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use toml::toml;
+
+    use super::*;
+    use crate::{ImageShape, Phase, ValueRange};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(default, deny_unknown_fields)]
+    struct Config {
+        /// Units.
+        size: usize,
+        inner: Inner,
+    }
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(default, deny_unknown_fields)]
+    struct Inner {
+        rate: f64,
+        depth: usize,
+    }
+
+    impl Default for Config {
+        fn default() -> Self {
+            let inner = Inner {
+                rate: 0.5,
+                depth: 7,
+            };
+            Self { size: 3, inner }
+        }
+    }
+
+    impl Default for Inner {
+        fn default() -> Self {
+            Self {
+                rate: 0.0,
+                depth: 0,
+            }
+        }
+    }
+
+    struct Probe;
+
+    impl GenerativeModel for Probe {
+        fn phases(&self) -> Vec<Phase<'_>> {
+            Vec::new()
+        }
+    }
+
+    impl ModelSpec for Probe {
+        const NAME: &'static str = "probe";
+        const SUMMARY: &'static str = "for these tests";
+        type Config = Config;
+
+        fn build(config: &Config, _: &DataInfo, _: &ParamBuilder) -> Result<Self> {
+            match config.size {
+                0 => Err(Error::config("size", "must be at least 1")),
+                _ => Ok(Self),
+            }
+        }
+    }
+
+    fn registry() -> Registry {
+        let plugin = |registry: &mut Registry| registry.add::<Probe>();
+        Registry::default().with(plugin).unwrap()
+    }
+
+    fn refusal(config: &Table) -> String {
+        let store = ParamStore::new(0, DType::F32, &Device::Cpu);
+        let shape = ImageShape {
+            channels: 1,
+            height: 1,
+            width: 1,
+        };
+        let data = DataInfo {
+            shape,
+            range: ValueRange::Unit,
+            classes: None,
+            mean: vec![0.5],
+        };
+        let registry = registry();
+        let built = registry
+            .get("probe")
+            .unwrap()
+            .build(config, &data, &store.root());
+        built.err().expect("the configuration is wrong").to_string()
+    }
+
+    #[test]
+    fn a_name_is_registered_only_once() {
+        let twice = registry().with(|registry: &mut Registry| registry.add::<Probe>());
+        assert!(matches!(twice, Err(Error::Duplicate("probe"))));
+    }
+
+    #[test]
+    fn an_unknown_model_is_met_with_the_nearest() {
+        let message = registry().get("prob").err().unwrap().to_string();
+        assert!(message.contains("did you mean `probe`?"), "{message}");
+    }
+
+    #[test]
+    fn a_nested_table_that_names_one_key_keeps_the_defaults_of_the_others() {
+        let config = toml! { inner.rate = 2.0 };
+        let whole = registry().get("probe").unwrap().resolve(&config).unwrap();
+        assert_eq!(
+            whole,
+            toml! { size = 3
+            inner = { rate = 2.0, depth = 7 } }
+        );
+    }
+
+    #[test]
+    fn a_wrong_key_or_type_names_the_field_and_what_is_valid() {
+        let message = refusal(&toml! { inner.rat = 1.0 });
+        assert!(message.contains("model.config.inner"), "{message}");
+        assert!(message.contains("rate"), "{message}");
+        let message = refusal(&toml! { size = "many" });
+        assert!(message.contains("`model.config.size`"), "{message}");
+    }
+
+    #[test]
+    fn a_value_that_cannot_work_is_named_by_its_place_in_the_file() {
+        let message = refusal(&toml! { size = 0 });
+        assert_eq!(message, "`model.config.size`: must be at least 1");
+    }
+}
