@@ -93,18 +93,20 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The node's own properties that need not be there: those that may be null.
+    /// The properties that need not be there: those that may be null.
     fn optional(self) -> impl Iterator<Item = &'a String> {
-        let properties = self.node.and_then(|node| node.get("properties"));
-        let properties = properties.and_then(Json::as_object).into_iter().flatten();
-        properties
-            .filter(|(_, schema)| {
-                let choices = schema.get("anyOf").and_then(Json::as_array);
-                let types = schema.get("type").and_then(Json::as_array);
-                let null = |choice: &Json| choice["type"] == "null" || *choice == "null";
-                choices.into_iter().chain(types).flatten().any(null)
-            })
-            .map(|(key, _)| key)
+        let nodes = self.candidates().into_iter();
+        let properties = nodes.filter_map(|node| node.get("properties")?.as_object());
+        let nullable = |schema: &Json| {
+            let choices = schema.get("anyOf").and_then(Json::as_array);
+            let types = schema.get("type").and_then(Json::as_array);
+            let null = |choice: &Json| choice["type"] == "null" || *choice == "null";
+            choices.into_iter().chain(types).flatten().any(null)
+        };
+        let optional = properties
+            .flatten()
+            .filter(move |(_, schema)| nullable(schema));
+        optional.map(|(key, _)| key)
     }
 
     fn description(self) -> Option<&'a str> {
