@@ -33,14 +33,15 @@ pub enum OutputBias {
 impl Observation {
     /// Refuses data that this distribution cannot describe.
     pub(crate) fn check(self, data: &DataInfo) -> Result<()> {
-        if data.range == ValueRange::Real && self != Self::Gaussian {
-            return Err(Error::config(
-                "decoder",
-                "only `gaussian` describes these data, whose values are unbounded; the others need \
-                 values in [0, 1]",
-            ));
-        }
-        Ok(())
+        let name = match (self, data.range) {
+            (Self::Gaussian, _) | (_, ValueRange::Unit) => return Ok(()),
+            (Self::Bernoulli, ValueRange::Real) => "bernoulli",
+            (Self::GaussianSigmoid, ValueRange::Real) => "gaussian_sigmoid",
+        };
+        Err(Error::config(
+            "decoder",
+            format!("`{name}` needs values in [0, 1], these data are unbounded; use `gaussian`"),
+        ))
     }
 
     /// The mean image of a decoder's output, both `[N, C, H, W]`.
