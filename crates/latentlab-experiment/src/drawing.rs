@@ -49,7 +49,7 @@ pub fn samples(
     let form = Form::of(dataset.info());
     let count = if form == Form::Grid { count } else { POINTS };
     let images = sampler.generate(&sampler.prior(count, rng)?, None)?;
-    draw(&images, dataset, form).map(Some)
+    self::images(&images, dataset, COLUMNS).map(Some)
 }
 
 /// The first `count` test images above what the model makes of them. None if the model cannot
@@ -73,17 +73,10 @@ pub fn reconstructions(
     Ok(Some(picture::pairs(&originals, &restored, COLUMNS)?))
 }
 
-/// Images as a picture of their form.
+/// Images as a picture of their form; `columns` are those of a grid.
 pub fn images(images: &Tensor, dataset: &Dataset, columns: usize) -> Result<Picture> {
     match Form::of(dataset.info()) {
         Form::Grid => Ok(picture::image_grid(images, columns)?),
-        form => draw(images, dataset, form),
-    }
-}
-
-fn draw(images: &Tensor, dataset: &Dataset, form: Form) -> Result<Picture> {
-    match form {
-        Form::Grid => Ok(picture::image_grid(images, COLUMNS)?),
         Form::Scatter => {
             let reach = reach(dataset)?;
             Ok(picture::scatter(images, (-reach, reach))?)

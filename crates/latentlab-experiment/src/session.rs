@@ -74,11 +74,11 @@ impl Session {
         })
     }
 
-    /// The trained model of a run directory: its configuration, and its best checkpoint if one is
-    /// marked and `best` is asked for, otherwise its latest.
+    /// The trained model of a run directory, and its step: that of the latest checkpoint, or of the
+    /// one marked as the best.
     ///
     /// # Errors
-    /// If the directory holds no complete checkpoint, or one of another model.
+    /// If there is no such checkpoint, or it is damaged or of another model.
     pub fn of_run(directory: &Path, registry: &Registry, best: bool) -> Result<(Self, u64)> {
         let experiment = crate::train::read_experiment(directory, registry)?;
         let session = Self::build(experiment, registry)?;
