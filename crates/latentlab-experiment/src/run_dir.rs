@@ -2,11 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
+use latentlab_train::durable;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
@@ -155,17 +155,10 @@ impl RunDir {
     /// Writes a file whole or not at all: beside it, synced, renamed.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.join(name);
-        let beside = self.join(&format!(".{}.tmp", name.replace('/', "-")));
-        let write = || -> std::io::Result<()> {
-            if let Some(folder) = file.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            let mut open = File::create(&beside)?;
-            open.write_all(bytes)?;
-            open.sync_all()?;
-            fs::rename(&beside, &file)
-        };
-        write().map_err(Error::file(&file))
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        }
+        Ok(durable::replace(&file, bytes)?)
     }
 
     /// Writes a value as indented JSON, whole or not at all.

@@ -19,7 +19,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Replaces a file in one move: readers see the old bytes or the new ones.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// Names the file that could not be written or moved.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(TEMPORARY);
     write(temporary.as_ref(), bytes)?;

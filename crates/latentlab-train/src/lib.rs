@@ -75,7 +75,7 @@ mod checkpoint;
 mod config;
 mod coverage;
 mod descent;
-mod durable;
+pub mod durable;
 mod ema;
 mod error;
 mod gradients;

@@ -80,6 +80,7 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
     directory.write(CONFIG, experiment.to_table()?.to_string().as_bytes())?;
     directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
     directory.write_json("run.json", &record)?;
+    logging::start(directory.path())?;
     prepared.train(&directory, record, interrupted)
 }
 
@@ -174,7 +175,6 @@ impl Prepared {
             evaluation,
             ..
         } = self;
-        logging::start(directory.path())?;
         let (from, to) = (trainer.steps(), session.experiment.steps);
         tracing::info!(experiment = record.experiment, from, to, "training");
         let metrics = directory.join(METRICS);
