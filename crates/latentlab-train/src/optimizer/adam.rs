@@ -73,26 +73,12 @@ impl Default for AdamW {
 }
 
 impl Adam {
-    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
-        self.coefficients(at).update(chunk);
-    }
-
-    pub(super) fn compose(
-        &self,
-        at: At,
-        parameter: &Tensor,
-        gradient: &Tensor,
-        slots: &mut [Tensor],
-    ) -> Result<Tensor> {
-        self.coefficients(at).compose(parameter, gradient, slots)
-    }
-
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
         outside_unit(&[("beta1", self.beta1), ("beta2", self.beta2)])
             .or_else(|| negative(&[("eps", self.eps), ("weight_decay", self.weight_decay)]))
     }
 
-    fn coefficients(&self, at: At) -> Coefficients {
+    pub(super) fn coefficients(&self, at: At) -> Coefficients {
         let count = at.count as f64;
         Coefficients {
             beta1: self.beta1,
@@ -107,27 +93,13 @@ impl Adam {
 }
 
 impl AdamW {
-    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
-        self.coefficients(at).update(chunk);
-    }
-
-    pub(super) fn compose(
-        &self,
-        at: At,
-        parameter: &Tensor,
-        gradient: &Tensor,
-        slots: &mut [Tensor],
-    ) -> Result<Tensor> {
-        self.coefficients(at).compose(parameter, gradient, slots)
-    }
-
     pub(super) fn problem(&self) -> Option<(&'static str, String)> {
         self.without_decay()
             .problem()
             .or_else(|| negative(&[("weight_decay", self.weight_decay)]))
     }
 
-    fn coefficients(&self, at: At) -> Coefficients {
+    pub(super) fn coefficients(&self, at: At) -> Coefficients {
         Coefficients {
             keep: 1.0 - at.lr * self.weight_decay,
             ..self.without_decay().coefficients(at)
@@ -145,7 +117,7 @@ impl AdamW {
 }
 
 /// The constants of one update, the same for every element.
-struct Coefficients {
+pub(super) struct Coefficients {
     beta1: f64,
     beta2: f64,
     eps: f64,
@@ -159,7 +131,7 @@ struct Coefficients {
 }
 
 impl Coefficients {
-    fn update<T: Float>(&self, chunk: Chunk<'_, T>) {
+    pub(super) fn update<T: Float>(&self, chunk: Chunk<'_, T>) {
         let (beta1, one_minus_beta1) = (real::<T>(self.beta1), real::<T>(1.0 - self.beta1));
         let (beta2, one_minus_beta2) = (real::<T>(self.beta2), real::<T>(1.0 - self.beta2));
         let (eps, decay) = (real::<T>(self.eps), real::<T>(self.decay_in_gradient));
@@ -178,7 +150,7 @@ impl Coefficients {
         }
     }
 
-    fn compose(&self, x: &Tensor, g: &Tensor, slots: &mut [Tensor]) -> Result<Tensor> {
+    pub(super) fn compose(&self, x: &Tensor, g: &Tensor, slots: &mut [Tensor]) -> Result<Tensor> {
         let g = (g + (x * self.decay_in_gradient)?)?;
         let mean = ((&slots[0] * self.beta1)? + (&g * (1.0 - self.beta1))?)?;
         let square = ((&slots[1] * self.beta2)? + (g.sqr()? * (1.0 - self.beta2))?)?;

@@ -47,8 +47,8 @@ impl Rule {
     /// Updates a part of a parameter and of its slots in place.
     pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
         match self {
-            Self::Adam(rule) => rule.update(at, chunk),
-            Self::AdamW(rule) => rule.update(at, chunk),
+            Self::Adam(rule) => rule.coefficients(at).update(chunk),
+            Self::AdamW(rule) => rule.coefficients(at).update(chunk),
             Self::RmsProp(rule) => rule.update(at, chunk),
             Self::Sgd(rule) => rule.update(at, chunk),
         }
@@ -63,8 +63,8 @@ impl Rule {
         slots: &mut [Tensor],
     ) -> Result<Tensor> {
         match self {
-            Self::Adam(rule) => rule.compose(at, parameter, gradient, slots),
-            Self::AdamW(rule) => rule.compose(at, parameter, gradient, slots),
+            Self::Adam(rule) => rule.coefficients(at).compose(parameter, gradient, slots),
+            Self::AdamW(rule) => rule.coefficients(at).compose(parameter, gradient, slots),
             Self::RmsProp(rule) => rule.compose(at, parameter, gradient, slots),
             Self::Sgd(rule) => rule.compose(at, parameter, gradient, slots),
         }
