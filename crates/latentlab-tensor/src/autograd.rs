@@ -5,9 +5,9 @@
 //! thread's first backward pass, and gives wrong numbers without a word where it was not
 //! (huggingface/candle #1241, #2462). So the first call on each thread differentiates x⁴ twice.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var, backprop::GradStore};
 
 use crate::{Error, Result};
 
@@ -49,6 +49,34 @@ pub fn input_gradient(
     let gradients = output.sum_all()?.backward()?;
     let gradient = gradients.get(&shift).ok_or(Error::NoGradient)?.clone();
     Ok(InputGradient { output, gradient })
+}
+
+thread_local!(static FINAL: Cell<bool> = const { Cell::new(false) });
+
+/// The gradients of `loss`, for the last time: nobody will differentiate them again.
+///
+/// They are the numbers of [`Tensor::backward`], which must leave a graph behind for a gradient of
+/// the gradient. Without it the operations of this crate compute their gradients in fused kernels
+/// and keep no intermediate value alive.
+///
+/// # Errors
+/// As [`Tensor::backward`].
+pub fn final_backward(loss: &Tensor) -> Result<GradStore> {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            FINAL.set(self.0);
+        }
+    }
+    let _restore = Restore(FINAL.replace(true));
+    Ok(loss.backward()?)
+}
+
+/// Whether the gradients being computed on this thread are those of [`final_backward`]: then the
+/// backward pass of an operation may work on plain memory. Otherwise it must be made of operations
+/// that can be differentiated, or the gradient of a gradient would be wrong without a word.
+pub fn is_final_backward() -> bool {
+    FINAL.get()
 }
 
 /// Fails on a thread where candle detaches the gradients it computes.

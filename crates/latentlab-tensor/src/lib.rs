@@ -27,13 +27,14 @@ mod device;
 mod error;
 pub mod gradcheck;
 mod init;
+pub mod kernels;
 pub mod layers;
 mod mode;
 mod params;
 mod rng;
 
 pub use archive::{decode_tensors, encode_tensors};
-pub use autograd::{InputGradient, input_gradient};
+pub use autograd::{InputGradient, final_backward, input_gradient, is_final_backward};
 pub use device::DeviceChoice;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;

@@ -1,7 +1,7 @@
 //! The loss of a phase and its gradient.
 
 use latentlab_core::{Batch, Loss, Phase, Step};
-use latentlab_tensor::Parameter;
+use latentlab_tensor::{Parameter, final_backward};
 
 use crate::{Error, Gradients, Result, gradients};
 
@@ -22,7 +22,7 @@ pub(crate) fn descend(
     let size = batch.size()? as f64;
     for part in batch.chunks(parts)? {
         let weighted = scale(phase.loss(&part, step)?, part.size()? as f64 / size)?;
-        gradients::add(&mut gradients, &weighted.total.backward()?, parameters)?;
+        gradients::add(&mut gradients, &final_backward(&weighted.total)?, parameters)?;
         let total = weighted.total.detach();
         let part = Loss { total, ..weighted };
         mean = Some(match mean {

@@ -1,0 +1,122 @@
+//! Activation functions whose slope is a function of their value, with a bias.
+
+use super::{math, pool};
+use crate::vectorised;
+
+/// An activation function `y = φ(x)` whose slope can be told from `y`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Curve {
+    /// `x`.
+    Identity,
+    /// `x` above 0, and this much of it below; slope 1 above 0. With 0 it is the relu.
+    Leaky(f32),
+    /// `x` above 0 and `eˣ − 1` below.
+    Elu,
+    /// `tanh x`.
+    Tanh,
+    /// `1 / (1 + e⁻ˣ)`.
+    Sigmoid,
+}
+
+vectorised! {
+    /// `values ← φ(values + bias)`, for one row of as many values as biases; no bias, no sum.
+    pub fn activate(curve: Curve, bias: Option<&[f32]>, values: &mut [f32]) {
+        if let Some(bias) = bias {
+            for (value, bias) in values.iter_mut().zip(bias) {
+                *value += bias;
+            }
+        }
+        match curve {
+            Curve::Identity => {}
+            Curve::Leaky(slope) => {
+                for value in values {
+                    *value = if *value > 0.0 { *value } else { slope * *value };
+                }
+            }
+            Curve::Elu => {
+                for value in values {
+                    let below = math::exp(*value) - 1.0;
+                    *value = if *value > 0.0 { *value } else { below };
+                }
+            }
+            Curve::Tanh => {
+                for value in values {
+                    *value = math::tanh(*value);
+                }
+            }
+            Curve::Sigmoid => {
+                for value in values {
+                    *value = math::sigmoid(*value);
+                }
+            }
+        }
+    }
+
+    /// `result ← gradient · φ′`, the slope from the `values` of the activation; all of one length.
+    pub fn activate_slope(curve: Curve, values: &[f32], gradient: &[f32], result: &mut [f32]) {
+        let parts = result.iter_mut().zip(gradient).zip(values);
+        match curve {
+            Curve::Identity => result.copy_from_slice(gradient),
+            Curve::Leaky(slope) => {
+                for ((result, gradient), value) in parts {
+                    *result = if *value > 0.0 { *gradient } else { slope * *gradient };
+                }
+            }
+            Curve::Elu => {
+                for ((result, gradient), value) in parts {
+                    *result = *gradient * if *value > 0.0 { 1.0 } else { *value + 1.0 };
+                }
+            }
+            Curve::Tanh => {
+                for ((result, gradient), value) in parts {
+                    *result = *gradient * (1.0 - *value * *value);
+                }
+            }
+            Curve::Sigmoid => {
+                for ((result, gradient), value) in parts {
+                    *result = *gradient * (*value * (1.0 - *value));
+                }
+            }
+        }
+    }
+
+    /// Adds the rows of `values`, each as long as `sums`, to `sums`, in their order.
+    pub fn add_column_sums(values: &[f32], sums: &mut [f32]) {
+        for row in values.chunks_exact(sums.len().max(1)) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+/// Rows of a matrix that one task handles, so that it has some ten thousand values.
+pub(crate) fn rows_per_task(columns: usize) -> usize {
+    (16 * 1024 / columns.max(1)).max(1)
+}
+
+/// [`activate_slope`] on all threads, and the sums of the columns of its result, for rows as long
+/// as there are `columns`.
+pub(crate) fn slopes_and_sums(
+    curve: Curve,
+    values: &[f32],
+    gradient: &[f32],
+    columns: usize,
+    result: &mut [f32],
+) -> Vec<f32> {
+    let size = rows_per_task(columns) * columns;
+    let tasks = result.len().div_ceil(size.max(1));
+    let mut partial = vec![0.0; tasks * columns];
+    let sums = pool::Shared::new(&mut partial);
+    pool::for_each_part(result, size, |index, part| {
+        let range = index * size..index * size + part.len();
+        activate_slope(curve, &values[range.clone()], &gradient[range], part);
+        #[allow(unsafe_code, reason = "parts of one slice on several threads")]
+        // SAFETY: every task has its own row of sums.
+        let sums = unsafe { sums.part(index * columns, columns) };
+        add_column_sums(part, sums);
+    });
+    let mut total = vec![0.0; columns];
+    add_column_sums(&partial, &mut total);
+    total
+}

@@ -1,0 +1,314 @@
+//! Tasks on all threads, for work of microseconds.
+//!
+//! A training step forks and joins dozens of times. Waking a sleeping thread takes 25 to 130 µs on
+//! a virtual machine, as long as many of these tasks; so the workers look out for the next one for
+//! [`SPIN`] before they sleep, which rayon's do not.
+
+use std::{
+    cell::Cell,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Mutex, OnceLock, TryLockError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a worker without work stays awake.
+const SPIN: Duration = Duration::from_millis(1);
+
+/// The number of threads that [`for_each`] uses, this one included: that of the variable
+/// `RAYON_NUM_THREADS`, or one for each core.
+pub fn threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        let wanted = std::env::var("RAYON_NUM_THREADS");
+        let wanted = wanted.ok().and_then(|number| number.parse().ok());
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        wanted.filter(|number| *number > 0).unwrap_or_else(cores)
+    })
+}
+
+/// Calls `task` with every number below `count` once, on all threads, and returns when all calls
+/// have. Which thread makes which call is left open.
+///
+/// Runs on the calling thread alone if called from within a task, or while another thread has the
+/// pool.
+///
+/// # Panics
+/// If a task does, after all others ended.
+pub fn for_each(count: usize, task: impl Fn(usize) + Sync) {
+    let alone = |task: &dyn Fn(usize)| (0..count).for_each(task);
+    if count < 2 || threads() == 1 || INSIDE.with(Cell::get) {
+        return alone(&task);
+    }
+    let pool = pool();
+    let _turn = match pool.turn.try_lock() {
+        Ok(turn) => turn,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return alone(&task),
+    };
+    INSIDE.with(|inside| inside.set(true));
+    let panicked = pool.run(count, &task);
+    INSIDE.with(|inside| inside.set(false));
+    if let Err(panic) = panicked {
+        resume_unwind(panic);
+    }
+    assert!(
+        !pool.panicked.swap(false, Ordering::Relaxed),
+        "a task panicked on another thread"
+    );
+}
+
+/// The parts of a slice of equal length `size`, but for the last, each handed to one call.
+pub fn for_each_part<T: Send>(
+    values: &mut [T],
+    size: usize,
+    task: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let size = size.max(1);
+    let length = values.len();
+    let shared = Shared::new(values);
+    for_each(length.div_ceil(size), |index| {
+        let start = index * size;
+        #[allow(unsafe_code, reason = "parts of one slice on several threads")]
+        // SAFETY: the ranges of different indices do not overlap, and each index comes up once.
+        let part = unsafe { shared.part(start, size.min(length - start)) };
+        task(index, part);
+    });
+}
+
+/// What `task` returns for each number below `count`, in their order.
+pub fn map<R: Send>(count: usize, task: impl Fn(usize) -> R + Sync) -> Vec<R> {
+    let mut results: Vec<Option<R>> = Vec::new();
+    results.resize_with(count, || None);
+    for_each_part(&mut results, 1, |index, place| place[0] = Some(task(index)));
+    let results = results.into_iter();
+    results.map(|result| result.expect("every task ran")).collect()
+}
+
+/// A slice that several tasks write to, each to a part of its own.
+pub struct Shared<'a, T> {
+    values: &'a [std::cell::UnsafeCell<T>],
+}
+
+#[allow(unsafe_code, reason = "parts of one slice on several threads")]
+// SAFETY: parts are handed out by an unsafe function, whose callers keep them apart.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    /// Takes the slice for as long as tasks may write to it.
+    pub fn new(values: &'a mut [T]) -> Self {
+        #[allow(unsafe_code, reason = "a slice of cells over a slice of values")]
+        // SAFETY: `UnsafeCell<T>` has the layout of `T`, and the slice is borrowed for `'a`.
+        let values = unsafe { &*(std::ptr::from_mut(values) as *const [std::cell::UnsafeCell<T>]) };
+        Self { values }
+    }
+
+    /// Where element `place` lies; one past the end is allowed.
+    ///
+    /// # Panics
+    /// If the slice is shorter.
+    pub fn pointer(&self, place: usize) -> *mut T {
+        std::cell::UnsafeCell::raw_get(self.values[place..].as_ptr())
+    }
+
+    /// The elements `start..start + length`.
+    ///
+    /// # Panics
+    /// If the slice is shorter.
+    ///
+    /// # Safety
+    /// No other part that is alive may have an element in common with this one.
+    #[allow(unsafe_code, reason = "parts of one slice on several threads")]
+    #[allow(clippy::mut_from_ref, reason = "the caller keeps the parts apart")]
+    pub unsafe fn part(&self, start: usize, length: usize) -> &mut [T] {
+        let cells = &self.values[start..][..length];
+        // SAFETY: in bounds by the line above; apart from all others by the caller's word.
+        unsafe { std::slice::from_raw_parts_mut(cells.as_ptr().cast::<T>().cast_mut(), length) }
+    }
+}
+
+thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
+
+type Task<'a> = &'a (dyn Fn(usize) + Sync);
+
+/// A cache line of its own, so that the threads do not slow each other down.
+#[repr(align(128))]
+struct Line<T>(T);
+
+struct Pool {
+    /// Held by the thread whose tasks run.
+    turn: Mutex<()>,
+    /// Counts the rounds of tasks; the workers wait for it to change.
+    round: Line<AtomicUsize>,
+    /// The next task to take.
+    next: Line<AtomicUsize>,
+    /// Workers that have not finished the round.
+    busy: Line<AtomicUsize>,
+    job: Mutex<(usize, Option<Task<'static>>)>,
+    asleep: Vec<AtomicBool>,
+    workers: OnceLock<Vec<thread::Thread>>,
+    panicked: AtomicBool,
+}
+
+fn pool() -> &'static Pool {
+    static POOL: OnceLock<Pool> = OnceLock::new();
+    static STARTED: OnceLock<()> = OnceLock::new();
+    let pool = POOL.get_or_init(|| Pool {
+        turn: Mutex::new(()),
+        round: Line(AtomicUsize::new(0)),
+        next: Line(AtomicUsize::new(0)),
+        busy: Line(AtomicUsize::new(0)),
+        job: Mutex::new((0, None)),
+        asleep: (1..threads()).map(|_| AtomicBool::new(false)).collect(),
+        workers: OnceLock::new(),
+        panicked: AtomicBool::new(false),
+    });
+    STARTED.get_or_init(|| {
+        let start = |index| {
+            let worker = thread::Builder::new().name(format!("kernel-{index}"));
+            let handle = worker.spawn(move || pool.work(index));
+            handle.expect("the system can start a thread").thread().clone()
+        };
+        let workers = (0..pool.asleep.len()).map(start).collect();
+        assert!(pool.workers.set(workers).is_ok(), "workers start once");
+    });
+    pool
+}
+
+impl Pool {
+    /// Runs a round and waits for its end. The error is the panic of this thread's own tasks.
+    fn run(&self, count: usize, task: Task<'_>) -> thread::Result<()> {
+        #[allow(unsafe_code, reason = "workers outlive the tasks they are lent")]
+        // SAFETY: the workers use the task only until `busy` is 0, and this function returns, also
+        // from a panic, only after that.
+        let task = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
+        *self.lock() = (count, Some(task));
+        self.next.0.store(0, Ordering::Relaxed);
+        self.busy.0.store(self.asleep.len(), Ordering::Relaxed);
+        self.round.0.fetch_add(1, Ordering::SeqCst);
+        let workers = self.workers.get().expect("started with the pool");
+        for (worker, asleep) in workers.iter().zip(&self.asleep) {
+            if asleep.load(Ordering::SeqCst) {
+                worker.unpark();
+            }
+        }
+        let own = catch_unwind(AssertUnwindSafe(|| self.take_tasks(count, task)));
+        while self.busy.0.load(Ordering::Acquire) != 0 {
+            std::hint::spin_loop();
+        }
+        self.lock().1 = None;
+        own
+    }
+
+    fn take_tasks(&self, count: usize, task: Task<'_>) {
+        loop {
+            let index = self.next.0.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            task(index);
+        }
+    }
+
+    fn work(&self, index: usize) {
+        INSIDE.with(|inside| inside.set(true));
+        let mut round = 0;
+        loop {
+            round = self.wait(index, round);
+            let (count, task) = *self.lock();
+            if let Some(task) = task {
+                let result = catch_unwind(AssertUnwindSafe(|| self.take_tasks(count, task)));
+                if result.is_err() {
+                    self.panicked.store(true, Ordering::Relaxed);
+                }
+            }
+            self.busy.0.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// The number of the first round after `last`.
+    fn wait(&self, index: usize, last: usize) -> usize {
+        let start = Instant::now();
+        loop {
+            for _ in 0..256 {
+                let round = self.round.0.load(Ordering::Acquire);
+                if round != last {
+                    return round;
+                }
+                std::hint::spin_loop();
+            }
+            if start.elapsed() > SPIN {
+                self.asleep[index].store(true, Ordering::SeqCst);
+                while self.round.0.load(Ordering::SeqCst) == last {
+                    thread::park();
+                }
+                self.asleep[index].store(false, Ordering::SeqCst);
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (usize, Option<Task<'static>>)> {
+        self.job.lock().expect("nothing panics while it is held")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_task_runs_once() {
+        for count in [0, 1, 2, 3, 100, 1000] {
+            let calls: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            for_each(count, |index| {
+                calls[index].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(calls.iter().all(|calls| calls.load(Ordering::Relaxed) == 1));
+        }
+    }
+
+    #[test]
+    fn results_come_in_order_also_after_the_workers_slept() {
+        for _ in 0..3 {
+            assert_eq!(map(50, |index| index * index)[7], 49);
+            thread::sleep(3 * SPIN);
+        }
+    }
+
+    #[test]
+    fn tasks_may_call_the_pool_again() {
+        let sums = map(8, |outer| map(8, |inner| outer * inner).into_iter().sum::<usize>());
+        assert_eq!(sums[3], 3 * 28);
+    }
+
+    #[test]
+    fn several_threads_may_call_at_once() {
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        assert_eq!(map(10, |index| index).into_iter().sum::<usize>(), 45);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn parts_cover_a_slice() {
+        let mut values = vec![0; 1003];
+        for_each_part(&mut values, 10, |index, part| part.fill(index));
+        assert!(values.iter().enumerate().all(|(place, index)| place / 10 == *index));
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
+        let caught = catch_unwind(|| for_each(64, |index| assert_ne!(index, 33)));
+        assert!(caught.is_err());
+        assert_eq!(map(10, |index| index).into_iter().sum::<usize>(), 45);
+    }
+}
