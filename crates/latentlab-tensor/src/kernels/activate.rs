@@ -52,6 +52,16 @@ vectorised! {
         }
     }
 
+    /// [`activate`] for each of several rows.
+    pub fn activate_rows(curve: Curve, bias: &[f32], values: &mut [f32]) {
+        for row in values.chunks_exact_mut(bias.len().max(1)) {
+            for (value, bias) in row.iter_mut().zip(bias) {
+                *value += bias;
+            }
+        }
+        activate(curve, None, values);
+    }
+
     /// `result ← gradient · φ′`, the slope from the `values` of the activation; all of one length.
     pub fn activate_slope(curve: Curve, values: &[f32], gradient: &[f32], result: &mut [f32]) {
         let parts = result.iter_mut().zip(gradient).zip(values);
@@ -90,21 +100,32 @@ vectorised! {
     }
 }
 
-/// Rows of a matrix that one task handles, so that it has some ten thousand values.
-pub(crate) fn rows_per_task(columns: usize) -> usize {
-    (16 * 1024 / columns.max(1)).max(1)
+/// Values that one task handles: 64 KiB, so that what it reads and writes fits a core's cache.
+const TASK: usize = 16 * 1024;
+
+/// `values ← φ(values)`, on all threads.
+pub fn activate_all(curve: Curve, values: &mut [f32]) {
+    pool::for_each_part(values, TASK, |_, part| activate(curve, None, part));
 }
 
-/// [`activate_slope`] on all threads, and the sums of the columns of its result, for rows as long
-/// as there are `columns`.
-pub(crate) fn slopes_and_sums(
+/// [`activate_slope`] on all threads.
+pub fn slopes(curve: Curve, values: &[f32], gradient: &[f32], result: &mut [f32]) {
+    pool::for_each_part(result, TASK, |index, part| {
+        let range = index * TASK..index * TASK + part.len();
+        activate_slope(curve, &values[range.clone()], &gradient[range], part);
+    });
+}
+
+/// [`activate_slope`] on all threads, for rows of as many values as there are `columns`. Returns the
+/// sums of the columns of the result.
+pub fn slopes_and_sums(
     curve: Curve,
     values: &[f32],
     gradient: &[f32],
     columns: usize,
     result: &mut [f32],
 ) -> Vec<f32> {
-    let size = rows_per_task(columns) * columns;
+    let size = (TASK / columns.max(1)).max(1) * columns;
     let tasks = result.len().div_ceil(size.max(1));
     let mut partial = vec![0.0; tasks * columns];
     let sums = pool::Shared::new(&mut partial);

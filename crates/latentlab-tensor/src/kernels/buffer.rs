@@ -13,7 +13,10 @@ pub fn overwritten(count: usize) -> Vec<f32> {
         return vec![f32::NAN; count];
     }
     let mut values = Vec::with_capacity(count);
-    #[allow(unsafe_code, reason = "zeroing memory that is overwritten costs a pass over it")]
+    #[allow(
+        unsafe_code,
+        reason = "zeroing memory that is overwritten costs a pass over it"
+    )]
     #[allow(clippy::uninit_vec, reason = "as above")]
     // SAFETY: the capacity is there, every bit pattern is an `f32`, and the callers, all in this
     // workspace, write each value before they read it.

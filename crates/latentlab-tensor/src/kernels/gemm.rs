@@ -41,6 +41,16 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.sizes[1]
+    }
+
     fn faer(&self) -> MatRef<'a, f32> {
         let ([rows, columns], [down, right]) = (self.sizes, self.strides);
         #[allow(unsafe_code, reason = "faer's constructor of a strided matrix")]
@@ -109,7 +119,10 @@ pub fn multiply(
         // `result`; the pieces have no entry in common.
         let target =
             unsafe { MatMut::from_raw_parts_mut(start, height, width, columns as isize, 1) };
-        let (a, b) = (a.faer().subrows(row, height), b.faer().subcols(column, width));
+        let (a, b) = (
+            a.faer().subrows(row, height),
+            b.faer().subcols(column, width),
+        );
         matmul(target, into.faer(), a, b, 1.0, Par::Seq);
         for row in row..row + height {
             #[allow(unsafe_code, reason = "columns of one matrix on several threads")]
@@ -158,7 +171,10 @@ impl Pieces {
         let [rows, columns] = self.sizes;
         let across = columns.div_ceil(self.step[1]);
         let start = [index / across * self.step[0], index % across * self.step[1]];
-        let size = [self.step[0].min(rows - start[0]), self.step[1].min(columns - start[1])];
+        let size = [
+            self.step[0].min(rows - start[0]),
+            self.step[1].min(columns - start[1]),
+        ];
         (start, size)
     }
 }

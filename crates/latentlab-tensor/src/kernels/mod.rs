@@ -15,11 +15,15 @@
 
 mod activate;
 mod buffer;
+pub mod convolve;
 pub mod gemm;
 pub mod instructions;
 pub mod math;
 pub mod pool;
 
-pub use activate::{Curve, activate, activate_slope, add_column_sums};
+pub use activate::{
+    Curve, activate, activate_all, activate_rows, activate_slope, add_column_sums, slopes,
+    slopes_and_sums,
+};
 pub use buffer::{contiguous, overwritten, tensor, view};
 pub use instructions::{Instructions, instructions};

@@ -86,7 +86,9 @@ pub fn map<R: Send>(count: usize, task: impl Fn(usize) -> R + Sync) -> Vec<R> {
     results.resize_with(count, || None);
     for_each_part(&mut results, 1, |index, place| place[0] = Some(task(index)));
     let results = results.into_iter();
-    results.map(|result| result.expect("every task ran")).collect()
+    results
+        .map(|result| result.expect("every task ran"))
+        .collect()
 }
 
 /// A slice that several tasks write to, each to a part of its own.
@@ -171,7 +173,10 @@ fn pool() -> &'static Pool {
         let start = |index| {
             let worker = thread::Builder::new().name(format!("kernel-{index}"));
             let handle = worker.spawn(move || pool.work(index));
-            handle.expect("the system can start a thread").thread().clone()
+            handle
+                .expect("the system can start a thread")
+                .thread()
+                .clone()
         };
         let workers = (0..pool.asleep.len()).map(start).collect();
         assert!(pool.workers.set(workers).is_ok(), "workers start once");
@@ -281,7 +286,9 @@ mod tests {
 
     #[test]
     fn tasks_may_call_the_pool_again() {
-        let sums = map(8, |outer| map(8, |inner| outer * inner).into_iter().sum::<usize>());
+        let sums = map(8, |outer| {
+            map(8, |inner| outer * inner).into_iter().sum::<usize>()
+        });
         assert_eq!(sums[3], 3 * 28);
     }
 
@@ -302,7 +309,12 @@ mod tests {
     fn parts_cover_a_slice() {
         let mut values = vec![0; 1003];
         for_each_part(&mut values, 10, |index, part| part.fill(index));
-        assert!(values.iter().enumerate().all(|(place, index)| place / 10 == *index));
+        assert!(
+            values
+                .iter()
+                .enumerate()
+                .all(|(place, index)| place / 10 == *index)
+        );
     }
 
     #[test]

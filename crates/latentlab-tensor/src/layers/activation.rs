@@ -5,12 +5,15 @@ use candle_nn::ops::sigmoid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::fused;
+use crate::kernels::Curve;
+
 /// An activation function, applied entry by entry to a tensor of any shape.
 ///
-/// The slope at the kink is 1 for `relu` (candle's; PyTorch takes 0) and 0.2 for `leaky_relu`
-/// (PyTorch's): any value between the slopes of the two sides is a subgradient. Two functions are
-/// composed rather than candle's own: the derivative of its `silu` turns NaN in the second order
-/// below about −88 in `f32`, and that of its `gelu_erf` is cut to six digits.
+/// The slope at the kink is 0 for `relu` and 0.2 for `leaky_relu`, as in PyTorch: any value between
+/// the slopes of the two sides is a subgradient. candle's own functions differ there, the derivative
+/// of its `silu` turns NaN in the second order below about −88 in `f32`, and that of its `gelu_erf`
+/// is cut to six digits; so these are composed of others, or computed by a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Activation {
@@ -32,11 +35,28 @@ pub enum Activation {
     Identity,
 }
 
-impl Module for Activation {
-    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+/// The slope of `leaky_relu` below 0.
+const LEAK: f64 = 0.2;
+
+impl Activation {
+    /// The function as kernels know it, if its slope can be told from its value.
+    pub(super) fn curve(self) -> Option<Curve> {
         match self {
-            Self::Relu => x.relu(),
-            Self::LeakyRelu => leaky_relu(x, 0.2),
+            Self::Relu => Some(Curve::Leaky(0.0)),
+            Self::LeakyRelu => Some(Curve::Leaky(LEAK as f32)),
+            Self::Elu => Some(Curve::Elu),
+            Self::Tanh => Some(Curve::Tanh),
+            Self::Sigmoid => Some(Curve::Sigmoid),
+            Self::Identity => Some(Curve::Identity),
+            Self::Silu | Self::Gelu => None,
+        }
+    }
+
+    /// The function in candle's operations, for every device and type.
+    pub(super) fn compose(self, x: &Tensor) -> TensorResult<Tensor> {
+        match self {
+            Self::Relu => leaky_relu(x, 0.0),
+            Self::LeakyRelu => leaky_relu(x, LEAK),
             Self::Elu => x.elu(1.0),
             Self::Silu => x * sigmoid(x)?,
             Self::Gelu => x * (x / 2f64.sqrt())?.erf()?.affine(0.5, 0.5)?,
@@ -47,8 +67,17 @@ impl Module for Activation {
     }
 }
 
-/// The input times its slope. candle_nn's takes four operations with a graph, this one has one, and
-/// its slope at 0 is 0.6.
+impl Module for Activation {
+    fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
+        match self.curve() {
+            Some(Curve::Identity) => Ok(x.clone()),
+            Some(curve) if fused::is_for(&[x]) => fused::activate(x, curve),
+            _ => self.compose(x),
+        }
+    }
+}
+
+/// The input times its slope.
 fn leaky_relu(x: &Tensor, slope: f64) -> TensorResult<Tensor> {
     let positive = x.gt(0.0)?.to_dtype(x.dtype())?; // 0 or 1
     x * positive.affine(1.0 - slope, slope)?
@@ -71,7 +100,7 @@ mod tests {
     #[test]
     fn the_slopes_at_the_kink_are_as_documented() {
         let zero = Var::new(&[0f64], &Device::Cpu).unwrap();
-        for (activation, slope) in [(Activation::Relu, 1.0), (Activation::LeakyRelu, 0.2)] {
+        for (activation, slope) in [(Activation::Relu, 0.0), (Activation::LeakyRelu, 0.2)] {
             let gradients = activation.forward(&zero).unwrap().backward().unwrap();
             let gradient = gradients.get(&zero).unwrap().to_vec1::<f64>().unwrap();
             assert_eq!(gradient, [slope], "{activation:?}");

@@ -3,7 +3,9 @@
 use candle_core::{Module, Result as TensorResult, Tensor};
 
 use super::{
-    convolution::{Geometry, convolve},
+    Activation,
+    channels_last::{convolve, to_channels_first, to_channels_last},
+    convolution::Geometry,
     weight::{Bias, Weight, WeightNorm},
 };
 use crate::{Init, ParamBuilder, Parameter, Result};
@@ -69,12 +71,21 @@ pub fn conv2d(
     })
 }
 
+impl Conv2d {
+    /// `φ(x ∗ w + b)`, the layer and an activation in one operation, on images whose channels come
+    /// last: `[N, H, W, in]` to `[N, H', W', out]`.
+    ///
+    /// # Errors
+    /// If `x` has another rank or number of channels, or is smaller than the window.
+    pub fn forward_channels_last(&self, x: &Tensor, then: Activation) -> TensorResult<Tensor> {
+        let bias = self.bias.as_ref().map(Parameter::value);
+        convolve(x, &self.weight.value()?, bias.as_ref(), self.geometry, then)
+    }
+}
+
 impl Module for Conv2d {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let y = convolve(x, &self.weight.value()?, self.geometry)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
-            None => Ok(y),
-        }
+        let y = self.forward_channels_last(&to_channels_last(x)?, Activation::Identity)?;
+        to_channels_first(&y)
     }
 }

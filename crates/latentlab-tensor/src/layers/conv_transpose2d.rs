@@ -3,7 +3,9 @@
 use candle_core::{Module, Result as TensorResult, Tensor};
 
 use super::{
-    convolution::{Geometry, convolve_transposed},
+    Activation,
+    channels_last::{convolve_transposed, to_channels_first, to_channels_last},
+    convolution::Geometry,
     weight::Bias,
 };
 use crate::{Init, ParamBuilder, Parameter, Result};
@@ -76,15 +78,22 @@ impl ConvTranspose2d {
     pub fn bias(&self) -> Option<&Parameter> {
         self.bias.as_ref()
     }
+
+    /// The layer and an activation in one operation, on images whose channels come last:
+    /// `[N, H, W, in]` to `[N, H', W', out]`.
+    ///
+    /// # Errors
+    /// If `x` has another rank or number of channels.
+    pub fn forward_channels_last(&self, x: &Tensor, then: Activation) -> TensorResult<Tensor> {
+        let bias = self.bias.as_ref().map(Parameter::value);
+        let place = (self.geometry, self.output_padding);
+        convolve_transposed(x, &self.weight.value(), bias.as_ref(), place, then)
+    }
 }
 
 impl Module for ConvTranspose2d {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let weight = self.weight.value();
-        let y = convolve_transposed(x, &weight, self.geometry, self.output_padding)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(&bias.value().reshape((1, (), 1, 1))?),
-            None => Ok(y),
-        }
+        let y = self.forward_channels_last(&to_channels_last(x)?, Activation::Identity)?;
+        to_channels_first(&y)
     }
 }

@@ -3,6 +3,7 @@
 use candle_core::{D, Module, Result as TensorResult, Tensor};
 
 use super::{
+    Activation, fused,
     product::product,
     weight::{Bias, Weight, WeightNorm},
 };
@@ -62,18 +63,37 @@ impl Linear {
     pub fn bias(&self) -> Option<&Parameter> {
         self.bias.as_ref()
     }
+
+    /// `φ(x Wᵀ + b)`, the layer and an activation in one operation: `[N, …, in]` to `[N, …, out]`.
+    ///
+    /// # Errors
+    /// If the last dimension of `x` is not `in`.
+    pub fn forward_then(&self, x: &Tensor, then: Activation) -> TensorResult<Tensor> {
+        let weight = self.weight.value()?; // [out, in]
+        let bias = self.bias.as_ref().map(Parameter::value);
+        let rows = x.flatten_to(D::Minus2)?; // [N, in]
+        let y = match then.curve() {
+            Some(curve) if fused::is_for(&[x, &weight]) => {
+                fused::linear(&rows, &weight, bias.as_ref(), curve)?
+            }
+            _ => then.forward(&compose(&rows, &weight, bias.as_ref())?)?,
+        };
+        let leading = &x.dims()[..x.rank() - 1];
+        y.reshape([leading, &[y.dim(1)?]].concat()) // [N, …, out]
+    }
 }
 
 impl Module for Linear {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
-        let weight = self.weight.value()?.t()?; // [in, out]
-        let rows = x.flatten_to(D::Minus2)?; // [N, in]
-        let y = product(&rows, &weight)?;
-        let leading = &x.dims()[..x.rank() - 1];
-        let y = y.reshape([leading, &[y.dim(1)?]].concat())?; // [N, …, out]
-        match &self.bias {
-            Some(bias) => y.broadcast_add(&bias.value()),
-            None => Ok(y),
-        }
+        self.forward_then(x, Activation::Identity)
+    }
+}
+
+/// `x Wᵀ + b`, `[N, in]` to `[N, out]`, for every device and type.
+fn compose(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> TensorResult<Tensor> {
+    let y = product(x, &weight.t()?)?;
+    match bias {
+        Some(bias) => y.broadcast_add(bias),
+        None => Ok(y),
     }
 }

@@ -7,10 +7,12 @@
 
 mod activation;
 mod batch_norm;
+mod channels_last;
 mod conv2d;
 mod conv_transpose2d;
 mod convolution;
 mod dropout;
+mod fused;
 mod layer_norm;
 mod linear;
 mod product;
@@ -21,6 +23,7 @@ mod windows;
 
 pub use activation::Activation;
 pub use batch_norm::{BatchNorm, BatchNormConfig, batch_norm};
+pub use channels_last::{to_channels_first, to_channels_last};
 pub use conv_transpose2d::{ConvTranspose2d, ConvTranspose2dConfig, conv_transpose2d};
 pub use conv2d::{Conv2d, Conv2dConfig, conv2d};
 pub use dropout::Dropout;

@@ -1,0 +1,340 @@
+//! The three products of a convolution, on images whose channels lie last in memory.
+//!
+//! A convolution is a trilinear form of images `x` `[N, H, W, C]`, a weight `w` `[O, C, k, k]` and
+//! windows `y` `[N, H', W', O]`: the sum over all windows of `y · w · (the pixels of x below it)`.
+//! Each two of the three give the third:
+//!
+//! - [`windows_of`]: `x, w → y`, the convolution;
+//! - [`images_of`]: `y, w → x`, its gradient by the images, and the transposed convolution;
+//! - [`weight_of`]: `x, y → w`, the gradient by the weight of either.
+//!
+//! Pixels are copied to rows of a matrix, one row for each window, as many rows at a time as stay
+//! in a core's cache; the rest is a product of matrices (Chellapilla et al. 2006).
+
+use std::{cell::RefCell, ops::Range};
+
+use super::{
+    gemm::{Into, Matrix, multiply_here},
+    overwritten,
+    pool::{self, Shared},
+};
+use crate::vectorised;
+
+/// Where the windows of a batch of images lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Side of a window, in pixels.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Zeros around an image.
+    pub padding: usize,
+    /// Images in the batch.
+    pub batch: usize,
+    /// Rows and columns of an image.
+    pub image: [usize; 2],
+    /// Rows and columns of windows.
+    pub windows: [usize; 2],
+}
+
+/// Channels of the images, and of the windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// `C`.
+    pub image: usize,
+    /// `O`.
+    pub windows: usize,
+}
+
+/// Windows `y` `[N, H', W', O]` of images `x` `[N, H, W, C]` under `w` `[O, C, k, k]`. `finish` gets
+/// the values of some whole windows as soon as they are done.
+pub fn windows_of(
+    at: Windows,
+    channels: Channels,
+    x: &[f32],
+    w: &[f32],
+    finish: impl Fn(&mut [f32]) + Sync,
+) -> Vec<f32> {
+    let w = channels_last(w, channels, at.area());
+    let depth = at.area() * channels.image;
+    let weight = Matrix::new(&w, channels.windows, depth).transposed();
+    let mut y = overwritten(at.count() * channels.windows);
+    let rows = at.rows_at_once(depth);
+    let across = at.windows[1];
+    pool::for_each_part(&mut y, rows * across * channels.windows, |index, part| {
+        let first = index * rows;
+        let lines = first..first + part.len() / (across * channels.windows).max(1);
+        let height = lines.len() * across;
+        with_scratch(height * depth, |columns| {
+            at.gather(x, channels.image, lines, 0..at.area(), columns);
+            let columns = Matrix::new(columns, height, depth);
+            multiply_here(part, Into::Overwritten, columns, weight);
+        });
+        finish(part);
+    });
+    y
+}
+
+/// Images `x` `[N, H, W, C]` of windows `y` `[N, H', W', O]` under `w` `[O, C, k, k]`: sums where
+/// windows overlap. `finish` gets the values of some whole images as soon as they are done.
+pub fn images_of(
+    at: Windows,
+    channels: Channels,
+    y: &[f32],
+    w: &[f32],
+    finish: impl Fn(&mut [f32]) + Sync,
+) -> Vec<f32> {
+    let w = channels_last(w, channels, at.area());
+    let depth = at.area() * channels.image;
+    let weight = Matrix::new(&w, channels.windows, depth);
+    let image = at.image[0] * at.image[1] * channels.image;
+    let mut x = overwritten(at.batch * image);
+    let [down, across] = at.windows;
+    let at_once = at.rows_at_once(depth);
+    let images = (at_once / down.max(1)).clamp(1, at.batch.div_ceil(2 * pool::threads()).max(1));
+    pool::for_each_part(&mut x, images * image, |index, part| {
+        part.fill(0.0);
+        let end = (index + 1) * images * down;
+        let mut line = index * images * down;
+        let end = end.min(at.batch * down);
+        while line < end {
+            let lines = line..end.min(line + at_once);
+            line = lines.end;
+            let height = lines.len() * across;
+            with_scratch(height * depth, |columns| {
+                let values = &y[lines.start * across * channels.windows..];
+                let values = Matrix::new(values, height, channels.windows);
+                multiply_here(columns, Into::Overwritten, values, weight);
+                let before = index * images * down;
+                scatter(
+                    at,
+                    columns,
+                    channels.image,
+                    lines.start - before..lines.end - before,
+                    part,
+                );
+            });
+        }
+        finish(part);
+    });
+    x
+}
+
+/// The weight `w` `[O, C, k, k]` of images `x` `[N, H, W, C]` and windows `y` `[N, H', W', O]`.
+pub fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f32> {
+    let (area, inner) = (at.area(), channels.image);
+    // Every task has some pixels of the window to itself: no sums to add up, no pixel copied twice.
+    let tasks = pool::threads().min(area);
+    let parts: Vec<Range<usize>> = (0..tasks)
+        .map(|task| task * area / tasks..(task + 1) * area / tasks)
+        .collect();
+    let mut w = overwritten(channels.windows * area * inner);
+    let shared = Shared::new(&mut w);
+    pool::for_each(tasks, |task| {
+        let part = parts[task].clone();
+        let depth = part.len() * inner;
+        let lines = at.batch * at.windows[0];
+        let at_once = at.rows_at_once(depth).max(1);
+        let mut sums = vec![0.0; channels.windows * depth];
+        for first in (0..lines).step_by(at_once) {
+            let lines = first..lines.min(first + at_once);
+            let height = lines.len() * at.windows[1];
+            let values = &y[first * at.windows[1] * channels.windows..];
+            let values = Matrix::new(values, height, channels.windows).transposed();
+            with_scratch(height * depth, |columns| {
+                at.gather(x, inner, lines, part.clone(), columns);
+                let columns = Matrix::new(columns, height, depth);
+                multiply_here(&mut sums, Into::Sum, values, columns);
+            });
+        }
+        for (output, sums) in sums.chunks_exact(depth).enumerate() {
+            for (position, sums) in part.clone().zip(sums.chunks_exact(inner)) {
+                for (channel, sum) in sums.iter().enumerate() {
+                    let place = (output * inner + channel) * area + position;
+                    #[allow(unsafe_code, reason = "entries of one matrix on several threads")]
+                    // SAFETY: within `w`; the tasks have different positions.
+                    unsafe {
+                        *shared.pointer(place) = *sum;
+                    }
+                }
+            }
+        }
+    });
+    w
+}
+
+/// A weight `[O, C, k, k]` as `[O, k, k, C]`.
+fn channels_last(w: &[f32], channels: Channels, area: usize) -> Vec<f32> {
+    let mut moved = overwritten(w.len());
+    let inner = channels.image;
+    pool::for_each_part(&mut moved, area * inner, |output, moved| {
+        let w = &w[output * area * inner..][..area * inner];
+        transpose(w, inner, area, moved);
+    });
+    moved
+}
+
+vectorised! {
+    /// `[rows, columns]` to `[columns, rows]`.
+    pub fn transpose(values: &[f32], rows: usize, columns: usize, result: &mut [f32]) {
+        const BLOCK: usize = 16;
+        for first in (0..rows).step_by(BLOCK) {
+            let end = rows.min(first + BLOCK);
+            for column in 0..columns {
+                let to = &mut result[column * rows + first..column * rows + end];
+                for (row, to) in (first..end).zip(to) {
+                    *to = values[row * columns + column];
+                }
+            }
+        }
+    }
+}
+
+thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
+
+/// Lends `count` values of this thread, whatever they hold, to be overwritten.
+fn with_scratch<R>(count: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with(|scratch| {
+        let mut scratch = scratch.borrow_mut();
+        if scratch.len() < count {
+            *scratch = overwritten(count);
+        }
+        task(&mut scratch[..count])
+    })
+}
+
+impl Windows {
+    /// Pixels below a window.
+    fn area(&self) -> usize {
+        self.kernel * self.kernel
+    }
+
+    /// Windows of the batch.
+    fn count(&self) -> usize {
+        self.batch * self.windows[0] * self.windows[1]
+    }
+
+    /// Rows of windows to copy at once, for so many values each.
+    fn rows_at_once(&self, depth: usize) -> usize {
+        /// Values that a core's cache holds beside the matrices.
+        const VALUES: usize = 512 * 1024;
+        let windows = (VALUES / depth.max(1)).clamp(256, 1024);
+        (windows / self.windows[1].max(1)).max(1)
+    }
+
+    /// The part of a row of a window's pixels `pixels`, from column `start` of the image (counted
+    /// from the padding), that lies inside of the image.
+    #[inline(always)]
+    fn inside(&self, start: usize, pixels: Range<usize>) -> Range<usize> {
+        let first = self.padding.saturating_sub(start).max(pixels.start);
+        let end = (self.image[1] + self.padding).saturating_sub(start);
+        let end = end.min(pixels.end);
+        first.min(end)..end
+    }
+
+    /// Copies the pixels `positions` (counted along the rows of a window) of all windows in rows
+    /// `lines` (counted over all images) to one row of `columns` for each window.
+    fn gather(
+        &self,
+        x: &[f32],
+        channels: usize,
+        lines: Range<usize>,
+        positions: Range<usize>,
+        columns: &mut [f32],
+    ) {
+        gather(*self, x, channels, lines, positions, columns);
+    }
+}
+
+/// The columns of a window's row `row` that `positions` takes in.
+#[inline(always)]
+fn columns_of(row: usize, kernel: usize, positions: &Range<usize>) -> Range<usize> {
+    let start = positions.start.max(row * kernel) - row * kernel;
+    let end = positions.end.min((row + 1) * kernel) - row * kernel;
+    start..end
+}
+
+vectorised! {
+    fn gather(
+        at: Windows,
+        x: &[f32],
+        channels: usize,
+        lines: Range<usize>,
+        positions: Range<usize>,
+        columns: &mut [f32],
+    ) {
+        let Windows { kernel, stride, padding, image: [height, width], .. } = at;
+        let [down, across] = at.windows;
+        let rows = positions.start / kernel..positions.end.div_ceil(kernel);
+        let depth = positions.len() * channels;
+        let windows = lines.flat_map(|line| (0..across).map(move |column| (line, column)));
+        for ((line, column), window) in windows.zip(columns.chunks_exact_mut(depth)) {
+            let (image, line) = (line / down, line % down);
+            let mut rest = window;
+            for row in rows.clone() {
+                let pixels = columns_of(row, kernel, &positions);
+                let (to, after) = rest.split_at_mut(pixels.len() * channels);
+                rest = after;
+                let y = line * stride + row;
+                if y < padding || y >= height + padding {
+                    to.fill(0.0);
+                    continue;
+                }
+                let start = column * stride;
+                let inside = at.inside(start, pixels.clone());
+                if inside.is_empty() {
+                    to.fill(0.0);
+                    continue;
+                }
+                let from = (image * height + y - padding) * width + start + inside.start - padding;
+                let from = &x[from * channels..][..inside.len() * channels];
+                let left = (inside.start - pixels.start) * channels;
+                to[..left].fill(0.0);
+                let right = left + from.len();
+                to[right..].fill(0.0);
+                let to = &mut to[left..right];
+                if to.len() <= 32 {
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to = *from;
+                    }
+                } else {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+    }
+
+    /// Adds the rows of `columns`, one for each window in rows `lines`, to the pixels below.
+    fn scatter(
+        at: Windows,
+        columns: &[f32],
+        channels: usize,
+        lines: Range<usize>,
+        x: &mut [f32],
+    ) {
+        let Windows { kernel, stride, padding, image: [height, width], .. } = at;
+        let [down, across] = at.windows;
+        let depth = kernel * kernel * channels;
+        let windows = lines.flat_map(|line| (0..across).map(move |column| (line, column)));
+        for ((line, column), window) in windows.zip(columns.chunks_exact(depth)) {
+            let (image, line) = (line / down, line % down);
+            let start = column * stride;
+            let inside = at.inside(start, 0..kernel);
+            if inside.is_empty() {
+                continue;
+            }
+            for (row, from) in window.chunks_exact(kernel * channels).enumerate() {
+                let y = line * stride + row;
+                if y < padding || y >= height + padding {
+                    continue;
+                }
+                let to = (image * height + y - padding) * width + start + inside.start - padding;
+                let to = &mut x[to * channels..][..inside.len() * channels];
+                let from = &from[inside.start * channels..][..to.len()];
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to += from;
+                }
+            }
+        }
+    }
+}
