@@ -1,6 +1,6 @@
 //! A phase: which parameters move, how often, down which loss.
 
-use std::fmt;
+use std::{collections::VecDeque, fmt};
 
 use candle_core::Tensor;
 use latentlab_tensor::Rng;
@@ -39,6 +39,20 @@ pub struct Step {
     pub number: u64,
     /// The stream of this step and phase: a pure function of the seed, so resuming is exact.
     pub rng: Rng,
+    /// What a phase leaves for later phases of the same step, which would compute it again; empty
+    /// when a step begins.
+    pub carried: VecDeque<Tensor>,
+}
+
+impl Step {
+    /// A step to which no phase has left anything.
+    pub fn new(number: u64, rng: Rng) -> Self {
+        Self {
+            number,
+            rng,
+            carried: VecDeque::new(),
+        }
+    }
 }
 
 type Objective<'m> = Box<dyn Fn(&Batch, &mut Step) -> Result<Loss> + 'm>;
@@ -50,6 +64,9 @@ pub struct Phase<'m> {
     /// Path prefix of the parameters that move, and the key of their optimizer. Phases with the
     /// same prefix share one optimizer.
     pub params: &'static str,
+    /// Path prefix of parameters that do not move, but whose graph is built all the same, for a
+    /// later phase of the step.
+    pub prepares: Option<&'static str>,
     /// Due at the steps that this number divides.
     pub every: u64,
     objective: Objective<'m>,
@@ -64,6 +81,7 @@ impl<'m> Phase<'m> {
         Self {
             name,
             params: name,
+            prepares: None,
             every: 1,
             objective: Box::new(objective),
         }
@@ -72,6 +90,15 @@ impl<'m> Phase<'m> {
     /// Moves the parameters below `params` instead; the empty prefix means all.
     pub fn moving(self, params: &'static str) -> Self {
         Self { params, ..self }
+    }
+
+    /// Builds the graph of the parameters below `params` too, without moving them: what was
+    /// computed with them may be [carried](Step::carried) to the phase that does.
+    pub fn preparing(self, params: &'static str) -> Self {
+        Self {
+            prepares: Some(params),
+            ..self
+        }
     }
 
     /// Is due at the steps that `every` divides (a value of 0 is taken as 1).

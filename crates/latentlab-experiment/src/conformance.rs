@@ -260,10 +260,7 @@ fn data_info() -> DataInfo {
 }
 
 fn step(phase: &str) -> Step {
-    Step {
-        number: 1,
-        rng: Rng::stream(SEED, phase, 1),
-    }
+    Step::new(1, Rng::stream(SEED, phase, 1))
 }
 
 fn snapshot(store: &ParamStore) -> Result<BTreeMap<String, Vec<u32>>> {

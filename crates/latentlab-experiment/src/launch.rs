@@ -15,7 +15,7 @@ fn wanted(threads: usize) -> [(&'static str, String); 3] {
     [
         ("CANDLE_GRAD_DO_NOT_DETACH", "1".to_owned()),
         ("RAYON_NUM_THREADS", threads.to_string()),
-        ("CANDLE_NUM_THREADS", threads.to_string()),
+        ("CANDLE_NUM_THREADS", "1".to_owned()),
     ]
 }
 

@@ -16,7 +16,7 @@ use latentlab_losses::{
     adversarial::{self, Objective},
     penalty,
 };
-use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient};
+use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient, layers::Activation};
 
 pub use config::{GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 
@@ -47,10 +47,14 @@ impl ModelSpec for Gan {
                 other => other,
             }
         };
+        let output = match (config.output, data.range) {
+            (GeneratorOutput::Auto, ValueRange::Unit) => Activation::Tanh,
+            _ => Activation::Identity,
+        };
         Ok(Self {
             generator: config
                 .generator
-                .decoder(config.latent, data.shape, &params.at("generator"))
+                .decoder_then(output, config.latent, data.shape, &params.at("generator"))
                 .map_err(within("generator"))?,
             discriminator: config
                 .discriminator
@@ -66,9 +70,13 @@ impl ModelSpec for Gan {
 
 impl GenerativeModel for Gan {
     fn phases(&self) -> Vec<Phase<'_>> {
-        let mut phases = vec![Phase::new("discriminator", |batch, step| {
+        let discriminator = Phase::new("discriminator", |batch, step| {
             self.discriminator_loss(batch, step)
-        })];
+        });
+        let mut phases = vec![match self.shares_fakes() {
+            true => discriminator.preparing("generator"),
+            false => discriminator,
+        }];
         if self.penalty_is_lazy() {
             let phase = Phase::new("penalty", |batch, step| self.lazy_penalty(batch, step));
             phases.push(
@@ -120,6 +128,10 @@ impl Gan {
     fn discriminator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
         let real = self.centre(&batch.images)?;
         let fake = self.fakes(batch, step)?;
+        if self.shares_fakes() {
+            step.carried.push_back(fake.clone());
+        }
+        let fake = fake.detach();
         let real_scores = self.judge(&real, Mode::Train)?;
         let fake_scores = self.judge(&fake, Mode::Train)?;
         let (objective, smoothing) = (self.config.objective, self.config.smoothing());
@@ -162,7 +174,10 @@ impl Gan {
     }
 
     fn generator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
-        let fake = self.fakes(batch, step)?;
+        let fake = match step.carried.pop_front() {
+            Some(fake) => fake,
+            None => self.fakes(batch, step)?,
+        };
         let logits = self.judge(&fake, Mode::Train)?;
         Ok(Loss::new(self.config.objective.generator_loss(&logits)?))
     }
@@ -221,6 +236,12 @@ impl Gan {
         self.config.penalty.name != PenaltyKind::None && self.config.penalty.every > 1
     }
 
+    /// Whether both sides of a step play on the same generated images, as in DCGAN's training code;
+    /// a generator that moves less often than the discriminator gets images of its own.
+    fn shares_fakes(&self) -> bool {
+        self.config.critic_steps <= 1
+    }
+
     /// As many generated images as the batch has real ones, centred.
     fn fakes(&self, batch: &Batch, step: &mut Step) -> Result<Tensor> {
         let latent = self.prior(batch.size()?, &mut step.rng)?;
@@ -230,10 +251,9 @@ impl Gan {
     /// Centred images of noise vectors.
     fn imagine(&self, latent: &Tensor, mode: Mode) -> Result<Tensor> {
         let output = self.generator.forward(latent, mode)?;
-        Ok(match (self.config.output, self.range) {
-            (GeneratorOutput::Softmax, _) => self.centre(&candle_nn::ops::softmax(&output, 1)?)?,
-            (GeneratorOutput::Auto, ValueRange::Unit) => output.tanh()?,
-            (GeneratorOutput::Auto, ValueRange::Real) => output,
+        Ok(match self.config.output {
+            GeneratorOutput::Softmax => self.centre(&candle_nn::ops::softmax(&output, 1)?)?,
+            GeneratorOutput::Auto => output,
         })
     }
 

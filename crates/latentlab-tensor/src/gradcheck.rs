@@ -45,7 +45,19 @@ pub fn check_gradient(
 /// # Errors
 /// As [`check_gradient`].
 pub fn check_parameters(store: &ParamStore, function: impl Fn() -> Result<Tensor>) -> Result<f64> {
-    let parameters = store.parameters("");
+    check_group(store, "", function)
+}
+
+/// [`check_parameters`] of the group below `prefix` alone.
+///
+/// # Errors
+/// As [`check_gradient`].
+pub fn check_group(
+    store: &ParamStore,
+    prefix: &str,
+    function: impl Fn() -> Result<Tensor>,
+) -> Result<f64> {
+    let parameters = store.parameters(prefix);
     let vars: Vec<Var> = parameters.iter().map(|(_, p)| p.var().clone()).collect();
     for var in &vars {
         require_f64(var)?;

@@ -126,8 +126,15 @@ impl ParamStore {
     /// Marks the group of `prefix` as being trained and all others as constant: forward passes
     /// from here on build a gradient graph for this group only, and move only its buffers.
     pub fn train_only(&self, prefix: &str) {
+        self.train_only_groups([prefix]);
+    }
+
+    /// [`train_only`](Self::train_only) with several groups.
+    pub fn train_only_groups<'a>(&self, prefixes: impl IntoIterator<Item = &'a str>) {
+        let prefixes: Vec<&str> = prefixes.into_iter().collect();
         for (path, entry) in self.lock().iter() {
-            entry.moves.store(is_below(path, prefix), Ordering::Relaxed);
+            let moves = prefixes.iter().any(|prefix| is_below(path, prefix));
+            entry.moves.store(moves, Ordering::Relaxed);
         }
     }
 

@@ -22,7 +22,11 @@ pub(crate) fn descend(
     let size = batch.size()? as f64;
     for part in batch.chunks(parts)? {
         let weighted = scale(phase.loss(&part, step)?, part.size()? as f64 / size)?;
-        gradients::add(&mut gradients, &final_backward(&weighted.total)?, parameters)?;
+        gradients::add(
+            &mut gradients,
+            &final_backward(&weighted.total)?,
+            parameters,
+        )?;
         let total = weighted.total.detach();
         let part = Loss { total, ..weighted };
         mean = Some(match mean {
@@ -78,7 +82,7 @@ mod tests {
             images,
             labels: None,
         };
-        let mut step = Step { number: 1, rng };
+        let mut step = Step::new(1, rng);
         let (loss, gradients) =
             descend(&phase, &batch, parts, &mut step, &store.parameters("")).unwrap();
         let scalars = [&loss.total, &loss.terms[0].1, &gradients["layer.weight"]];

@@ -1,12 +1,15 @@
 //! A running average of the parameters, which samples better than the parameters themselves.
 
 use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
-use latentlab_tensor::{ParamStore, Parameter};
+use latentlab_tensor::{ParamStore, Parameter, vectorised};
 use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, parallel};
+use crate::{
+    Result,
+    parallel::{self, Chunk},
+};
 
 /// How the running average forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -85,14 +88,32 @@ struct Blend {
 }
 
 impl Blend {
-    fn run<T: Float + Send + Sync>(&self, average: &mut [T], live: &[T]) {
-        let keep = parallel::real::<T>(self.decay);
-        let take = parallel::real::<T>(1.0 - self.decay);
-        parallel::chunks(average, live, &mut [], |chunk| {
-            for (average, live) in chunk.values.iter_mut().zip(chunk.source) {
-                *average = keep * *average + take * *live;
-            }
-        });
+    fn run<T: Float + Send + Sync>(
+        &self,
+        average: &mut [T],
+        live: &[T],
+        blend: fn(f64, Chunk<'_, T>),
+    ) {
+        parallel::chunks(average, live, &mut [], |chunk| blend(self.decay, chunk));
+    }
+}
+
+#[inline(always)]
+fn blend_chunk<T: Float>(decay: f64, chunk: Chunk<'_, T>) {
+    let keep = parallel::real::<T>(decay);
+    let take = parallel::real::<T>(1.0 - decay);
+    for (average, live) in chunk.values.iter_mut().zip(chunk.source) {
+        *average = keep * *average + take * *live;
+    }
+}
+
+vectorised! {
+    fn blend_f32(decay: f64, chunk: Chunk<'_, f32>) {
+        blend_chunk(decay, chunk);
+    }
+
+    fn blend_f64(decay: f64, chunk: Chunk<'_, f64>) {
+        blend_chunk(decay, chunk);
     }
 }
 
@@ -112,10 +133,12 @@ impl InplaceOp2 for Blend {
             (CpuStorage::F32(average), CpuStorage::F32(live)) => self.run(
                 &mut average[parallel::range(average_layout)?],
                 &live[parallel::range(live_layout)?],
+                blend_f32,
             ),
             (CpuStorage::F64(average), CpuStorage::F64(live)) => self.run(
                 &mut average[parallel::range(average_layout)?],
                 &live[parallel::range(live_layout)?],
+                blend_f64,
             ),
             _ => candle_core::bail!("an average and its source must both be f32 or f64"),
         }

@@ -1,6 +1,6 @@
 //! The training step of every model: its phases, one after the other.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use candle_core::Tensor;
 use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Phase, Step};
@@ -103,7 +103,13 @@ impl PhaseTrainer {
         self.groups.get(group).map(|group| &group.optimizer)
     }
 
-    fn run(&mut self, phase: &Phase<'_>, batch: &Batch, number: u64) -> Result<PhaseReport> {
+    fn run(
+        &mut self,
+        phase: &Phase<'_>,
+        batch: &Batch,
+        number: u64,
+        carried: &mut VecDeque<Tensor>,
+    ) -> Result<PhaseReport> {
         let Some(Group {
             parameters,
             optimizer,
@@ -116,9 +122,14 @@ impl PhaseTrainer {
             });
         };
         let rng = Rng::stream(self.seed, &format!("phase/{}", phase.name), number);
-        let mut step = Step { number, rng };
-        self.store.train_only(phase.params);
+        let mut step = Step {
+            carried: std::mem::take(carried),
+            ..Step::new(number, rng)
+        };
+        let groups = [phase.params].into_iter().chain(phase.prepares);
+        self.store.train_only_groups(groups);
         let (loss, gradients) = descend(phase, batch, self.accumulate, &mut step, parameters)?;
+        *carried = step.carried;
         if let Some(coverage) = &mut self.coverage {
             coverage.note(phase, &gradients);
         }
@@ -139,8 +150,9 @@ impl Trainer for PhaseTrainer {
         let step = self.steps + 1;
         let phases = model.phases();
         let mut reports = Vec::new();
+        let mut carried = VecDeque::new();
         for phase in phases.iter().filter(|phase| phase.is_due(step)) {
-            reports.push(self.run(phase, batch, step)?);
+            reports.push(self.run(phase, batch, step, &mut carried)?);
         }
         if let Some(ema) = &self.ema {
             ema.update(step)?;
@@ -269,7 +281,8 @@ mod tests {
         ] {
             let (moving, staying) = (bytes(moves), bytes(stays));
             let batch = Points.batch(0).unwrap();
-            trainer.run(&phases[phase], &batch, 1).unwrap();
+            let carried = &mut VecDeque::new();
+            trainer.run(&phases[phase], &batch, 1, carried).unwrap();
             assert_ne!(bytes(moves), moving);
             assert_eq!(bytes(stays), staying);
         }

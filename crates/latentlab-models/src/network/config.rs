@@ -114,11 +114,25 @@ impl NetworkConfig {
         shape: ImageShape,
         params: &ParamBuilder,
     ) -> Result<Network> {
+        self.decoder_then(Activation::Identity, inputs, shape, params)
+    }
+
+    /// A [`decoder`](Self::decoder) whose images pass through `output`.
+    ///
+    /// # Errors
+    /// As [`decoder`](Self::decoder).
+    pub fn decoder_then(
+        &self,
+        output: Activation,
+        inputs: usize,
+        shape: ImageShape,
+        params: &ParamBuilder,
+    ) -> Result<Network> {
         self.check()?;
         let mut stack = Stack::new(self, inputs, params);
         match self.architecture {
-            Architecture::Dense => dense::push_decoder(&mut stack, shape)?,
-            Architecture::Conv => conv::push_decoder(&mut stack, shape)?,
+            Architecture::Dense => dense::push_decoder(&mut stack, shape, output)?,
+            Architecture::Conv => conv::push_decoder(&mut stack, shape, output)?,
         }
         Ok(stack.finish())
     }

@@ -1,7 +1,9 @@
 //! Convolutional networks: every stage halves or doubles the image.
 
 use latentlab_core::{Error, ImageShape, Result};
-use latentlab_tensor::layers::{Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d};
+use latentlab_tensor::layers::{
+    Activation, Conv2dConfig, ConvTranspose2dConfig, conv_transpose2d, conv2d,
+};
 
 use super::{Layer, Norm, Stack};
 
@@ -30,14 +32,17 @@ pub(super) fn push_encoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
         }
         stack.activation();
     }
-    stack.layers.push(Layer::Flatten);
+    stack.layers.push(match stack.config.hidden.is_empty() {
+        true => Layer::Flatten,
+        false => Layer::FlattenChannelsLast,
+    });
     let [height, width] = sizes[stack.config.hidden.len()];
     stack.features *= height * width;
     Ok(())
 }
 
 /// A linear layer to the smallest image, then stages of norm, activation, transposed convolution.
-pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
+pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape, output: Activation) -> Result<()> {
     let hidden = &stack.config.hidden;
     if stack.config.norm == Norm::Spectral && !hidden.is_empty() {
         return Err(Error::config(
@@ -54,7 +59,10 @@ pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
         height,
         width,
     };
-    stack.layers.push(Layer::Unflatten(smallest));
+    stack.layers.push(match hidden.is_empty() {
+        true => Layer::Unflatten(smallest),
+        false => Layer::UnflattenChannelsLast(smallest),
+    });
     stack.features = channels;
     let outputs = hidden.iter().skip(1).chain([&shape.channels]);
     for (stage, outputs) in outputs.take(hidden.len()).enumerate() {
@@ -74,6 +82,7 @@ pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
         stack.layers.push(Layer::ConvTranspose(layer, to));
         stack.features = *outputs;
     }
+    stack.layers.push(Layer::Activation(output));
     Ok(())
 }
 

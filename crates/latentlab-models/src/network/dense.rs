@@ -1,6 +1,7 @@
 //! Networks of linear layers.
 
 use latentlab_core::{ImageShape, Result};
+use latentlab_tensor::layers::Activation;
 
 use super::{Layer, Stack};
 
@@ -18,13 +19,14 @@ pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
 }
 
 /// Hidden layers and the output layer, from a vector to images.
-pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
+pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape, output: Activation) -> Result<()> {
     for units in &stack.config.hidden {
         stack.linear(*units)?;
         stack.batch_norm()?;
         stack.activation();
     }
     stack.linear(shape.pixels())?;
+    stack.layers.push(Layer::Activation(output));
     stack.layers.push(Layer::Unflatten(shape));
     Ok(())
 }

@@ -12,13 +12,19 @@ use candle_core::{Module, Tensor};
 use latentlab_core::{ImageShape, Result};
 use latentlab_tensor::{
     Mode, Parameter,
-    layers::{Activation, BatchNorm, Conv2d, ConvTranspose2d, Linear},
+    layers::{
+        Activation, BatchNorm, Conv2d, ConvTranspose2d, Linear, to_channels_first, to_channels_last,
+    },
 };
 
 pub use config::{Architecture, Initial, NetworkConfig, Norm};
 use stack::Stack;
 
 /// Layers applied one after the other.
+///
+/// Between two layers, images have their channels last in memory, where convolutions are fast; what
+/// goes in and comes out is `[N, C, H, W]` as everywhere. An activation is computed together with
+/// the layer before it.
 #[derive(Debug)]
 pub struct Network {
     layers: Vec<Layer>,
@@ -27,11 +33,29 @@ pub struct Network {
 impl Network {
     /// Applies the layers in order.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
-        let mut x = input.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x, mode)?;
+        let mut x = match self.layers.first() {
+            Some(Layer::Conv(_)) => to_channels_last(input)?,
+            _ => input.clone(),
+        };
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
+            let then = match layers.peek() {
+                Some(Layer::Activation(activation)) if layer.takes_activation() => {
+                    layers.next();
+                    *activation
+                }
+                _ => Activation::Identity,
+            };
+            x = layer.forward(&x, mode, then)?;
         }
-        Ok(x)
+        match self
+            .layers
+            .iter()
+            .any(|layer| matches!(layer, Layer::ConvTranspose(..)))
+        {
+            true => Ok(to_channels_first(&x)?),
+            false => Ok(x),
+        }
     }
 
     /// The bias of the last layer that has one: one value per pixel (dense) or per channel (conv).
@@ -48,24 +72,43 @@ enum Layer {
     ConvTranspose(ConvTranspose2d, [usize; 2]),
     BatchNorm(BatchNorm),
     Activation(Activation),
+    /// Images `[N, C, H, W]` to vectors.
     Flatten,
+    /// Images with their channels last to vectors in the order of `[N, C, H, W]`.
+    FlattenChannelsLast,
+    /// Vectors to images `[N, C, H, W]`.
     Unflatten(ImageShape),
+    /// Vectors in the order of `[N, C, H, W]` to images with their channels last.
+    UnflattenChannelsLast(ImageShape),
 }
 
 impl Layer {
-    fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    /// Applies the layer, and then the activation if it [takes one](Self::takes_activation).
+    fn forward(&self, x: &Tensor, mode: Mode, then: Activation) -> Result<Tensor> {
         Ok(match self {
-            Self::Linear(layer) => layer.forward(x)?,
-            Self::Conv(layer) => layer.forward(x)?,
+            Self::Linear(layer) => layer.forward_then(x, then)?,
+            Self::Conv(layer) => layer.forward_channels_last(x, then)?,
             Self::ConvTranspose(layer, [height, width]) => layer
-                .forward(x)?
-                .narrow(2, 0, *height)?
-                .narrow(3, 0, *width)?,
-            Self::BatchNorm(layer) => layer.forward(x, mode)?,
+                .forward_channels_last(x, then)?
+                .narrow(1, 0, *height)?
+                .narrow(2, 0, *width)?,
+            Self::BatchNorm(layer) => then.forward(&layer.forward(x, mode)?)?,
             Self::Activation(activation) => activation.forward(x)?,
             Self::Flatten => x.flatten_from(1)?,
+            Self::FlattenChannelsLast => to_channels_first(x)?.flatten_from(1)?,
             Self::Unflatten(shape) => x.reshape(shape.batch(x.dim(0)?))?,
+            Self::UnflattenChannelsLast(shape) => {
+                to_channels_last(&x.reshape(shape.batch(x.dim(0)?))?)?
+            }
         })
+    }
+
+    /// Whether an activation that follows is computed with this layer.
+    fn takes_activation(&self) -> bool {
+        matches!(
+            self,
+            Self::Linear(_) | Self::Conv(_) | Self::ConvTranspose(..) | Self::BatchNorm(_)
+        )
     }
 
     fn bias(&self) -> Option<&Parameter> {

@@ -70,7 +70,7 @@ fn loss(model: &dyn GenerativeModel, phase: &str, images: &Tensor, number: u64) 
     let rng = rng();
     phase
         .unwrap()
-        .loss(&batch, &mut Step { number, rng })
+        .loss(&batch, &mut Step::new(number, rng))
         .unwrap()
 }
 

@@ -80,6 +80,14 @@ pub fn for_each_part<T: Send>(
     });
 }
 
+/// Hands each of `items` to one call of `task`.
+pub fn for_each_item<T: Send>(items: Vec<T>, task: impl Fn(T) + Sync) {
+    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
+    for_each_part(&mut items, 1, |_, item| {
+        task(item[0].take().expect("each index comes up once"));
+    });
+}
+
 /// What `task` returns for each number below `count`, in their order.
 pub fn map<R: Send>(count: usize, task: impl Fn(usize) -> R + Sync) -> Vec<R> {
     let mut results: Vec<Option<R>> = Vec::new();

@@ -131,6 +131,7 @@ pub(super) struct Coefficients {
 }
 
 impl Coefficients {
+    #[inline(always)]
     pub(super) fn update<T: Float>(&self, chunk: Chunk<'_, T>) {
         let (beta1, one_minus_beta1) = (real::<T>(self.beta1), real::<T>(1.0 - self.beta1));
         let (beta2, one_minus_beta2) = (real::<T>(self.beta2), real::<T>(1.0 - self.beta2));

@@ -45,6 +45,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
+    #[inline(always)]
     pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
         let (alpha, one_minus_alpha) = (real::<T>(self.alpha), real::<T>(1.0 - self.alpha));
         let (eps, decay) = (real::<T>(self.eps), real::<T>(self.weight_decay));

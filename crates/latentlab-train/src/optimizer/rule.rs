@@ -45,6 +45,7 @@ impl Rule {
     }
 
     /// Updates a part of a parameter and of its slots in place.
+    #[inline(always)]
     pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
         match self {
             Self::Adam(rule) => rule.coefficients(at).update(chunk),

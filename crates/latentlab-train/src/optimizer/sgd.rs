@@ -30,6 +30,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
+    #[inline(always)]
     pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
         let (lr, decay) = (real::<T>(at.lr), real::<T>(self.weight_decay));
         let momentum = real::<T>(self.momentum);

@@ -4,10 +4,14 @@
 use std::sync::Mutex;
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Shape, Tensor, Var};
+use latentlab_tensor::vectorised;
 use num_traits::Float;
 
 use super::{Rule, rule::At};
-use crate::{Result, parallel};
+use crate::{
+    Result,
+    parallel::{self, Chunk},
+};
 
 /// The state of one parameter: up to two values for each of its elements.
 #[derive(Debug)]
@@ -84,10 +88,21 @@ impl Update<'_> {
         parameter: &mut [T],
         gradient: &[T],
         slots: &mut [Vec<T>],
+        update: fn(&Rule, At, Chunk<'_, T>),
     ) {
         parallel::chunks(parameter, gradient, slots, |chunk| {
-            self.rule.update(self.at, chunk)
+            update(self.rule, self.at, chunk);
         });
+    }
+}
+
+vectorised! {
+    fn update_f32(rule: &Rule, at: At, chunk: Chunk<'_, f32>) {
+        rule.update(at, chunk);
+    }
+
+    fn update_f64(rule: &Rule, at: At, chunk: Chunk<'_, f64>) {
+        rule.update(at, chunk);
     }
 }
 
@@ -108,10 +123,10 @@ impl InplaceOp2 for Update<'_> {
         let mut slots = self.slots.lock().expect("no holder of the lock panics");
         match (parameter, gradient, &mut **slots) {
             (CpuStorage::F32(parameter), CpuStorage::F32(gradient), Slots::F32(slots)) => {
-                self.run(&mut parameter[to], &gradient[from], slots);
+                self.run(&mut parameter[to], &gradient[from], slots, update_f32);
             }
             (CpuStorage::F64(parameter), CpuStorage::F64(gradient), Slots::F64(slots)) => {
-                self.run(&mut parameter[to], &gradient[from], slots);
+                self.run(&mut parameter[to], &gradient[from], slots, update_f64);
             }
             _ => candle_core::bail!("a parameter and its gradient differ in type"),
         }
