@@ -32,6 +32,7 @@
 
 pub mod adversarial;
 pub mod divergence;
+mod fused;
 pub mod numerics;
 pub mod penalty;
 pub mod reconstruction;

@@ -8,12 +8,16 @@ mod discretised_logistic;
 
 use std::f64::consts::TAU;
 
-use candle_core::Tensor;
-use latentlab_tensor::{Error, Result};
+use candle_core::{Module, Tensor};
+use latentlab_tensor::{Error, Result, layers::Activation};
 
 pub use discretised_logistic::discretised_logistic_nll;
 
-use crate::{numerics::softplus, sum_per_image};
+use crate::{
+    fused::{self, Term},
+    numerics::softplus,
+    sum_per_image,
+};
 
 /// `−Σ [t ln σ(l) + (1−t) ln σ(−l)] = Σ [softplus(l) − t l]`: pixels that are on with probability
 /// `σ(l)` (Kingma and Welling 2014, appendix C.1).
@@ -36,6 +40,9 @@ use crate::{numerics::softplus, sum_per_image};
 /// # Errors
 /// If the shapes differ.
 pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    if fused::is_for(logits, targets) {
+        return Ok(fused::sum_per_image(logits, targets, Term::Bernoulli)?);
+    }
     sum_per_image(&(softplus(logits)? - (targets * logits)?)?)
 }
 
@@ -44,7 +51,22 @@ pub fn bernoulli_nll(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
 /// # Errors
 /// If the shapes differ.
 pub fn squared_error(prediction: &Tensor, target: &Tensor) -> Result<Tensor> {
+    if fused::is_for(prediction, target) {
+        return Ok(fused::sum_per_image(prediction, target, Term::Squared)?);
+    }
     sum_per_image(&(prediction - target)?.sqr()?)
+}
+
+/// `Σ (σ(l) − x)²`, the [`squared_error`] of predictions kept in (0, 1) by the logistic function:
+/// `logits` and `target` `[N, …]` to `[N]`, in `[0, ∞)`.
+///
+/// # Errors
+/// If the shapes differ.
+pub fn squared_error_of_sigmoid(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
+    if fused::is_for(logits, target) {
+        return Ok(fused::sum_per_image(logits, target, Term::SquaredSigmoid)?);
+    }
+    squared_error(&Activation::Sigmoid.forward(logits)?, target)
 }
 
 /// `Σ |x̂ − x|`: `prediction` and `target` `[N, …]` to `[N]`, in `[0, ∞)`.

@@ -113,15 +113,21 @@ impl Autoencoder {
     fn loss(&self, batch: &Batch) -> Result<Loss> {
         let latent = self.encoder.forward(&batch.images, Mode::Train)?;
         let output = self.decoder.forward(&latent, Mode::Train)?;
-        let squared_error = batch_mean(&reconstruction::squared_error(
-            &self.observation.mean(&output)?,
-            &batch.images,
-        )?)?;
+        let images = &batch.images;
+        let squared_error = match self.observation {
+            Observation::Gaussian => reconstruction::squared_error(&output, images)?,
+            Observation::GaussianSigmoid => {
+                reconstruction::squared_error_of_sigmoid(&output, images)?
+            }
+            // For the record only: no graph.
+            Observation::Bernoulli => {
+                reconstruction::squared_error_of_sigmoid(&output.detach(), images)?
+            }
+        };
+        let squared_error = batch_mean(&squared_error)?;
         let total = match self.observation {
             Observation::Gaussian | Observation::GaussianSigmoid => squared_error.clone(),
-            Observation::Bernoulli => {
-                batch_mean(&reconstruction::bernoulli_nll(&output, &batch.images)?)?
-            }
+            Observation::Bernoulli => batch_mean(&reconstruction::bernoulli_nll(&output, images)?)?,
         };
         Ok(Loss::new(total).term("squared_error", &squared_error))
     }

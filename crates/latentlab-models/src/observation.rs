@@ -1,7 +1,8 @@
 //! The distribution of a pixel given the decoder's output.
 
-use candle_core::Tensor;
+use candle_core::{Module, Tensor};
 use latentlab_core::{DataInfo, Error, Result, ValueRange};
+use latentlab_tensor::layers::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ impl Observation {
     /// The mean image of a decoder's output, both `[N, C, H, W]`.
     pub(crate) fn mean(self, output: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Bernoulli | Self::GaussianSigmoid => Ok(candle_nn::ops::sigmoid(output)?),
+            Self::Bernoulli | Self::GaussianSigmoid => Ok(Activation::Sigmoid.forward(output)?),
             Self::Gaussian => Ok(output.clone()),
         }
     }

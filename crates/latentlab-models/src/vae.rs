@@ -152,11 +152,13 @@ impl Vae {
         let latent = reparameterise(&mu, &log_var, &mut step.rng)?;
         let output = self.decoder.forward(&latent, Mode::Train)?;
         let reconstruction = batch_mean(&self.reconstruction_nll(&output, images)?)?;
-        let per_dimension = divergence::gaussian_kl_per_dimension(&mu, &log_var)?; // [N, D]
-        let kl = batch_mean(&per_dimension.sum(1)?)?;
+        let kl = batch_mean(&divergence::gaussian_kl(&mu, &log_var)?)?;
         let pushed = match self.config.free_bits {
             0.0 => kl.clone(),
-            nats => divergence::free_bits(&per_dimension, nats)?,
+            nats => {
+                let per_dimension = divergence::gaussian_kl_per_dimension(&mu, &log_var)?; // [N, D]
+                divergence::free_bits(&per_dimension, nats)?
+            }
         };
         let beta = match self.config.beta_warmup {
             0 => self.config.beta,

@@ -7,7 +7,10 @@ use std::f64::consts::TAU;
 use candle_core::{D, Tensor};
 use latentlab_tensor::Result;
 
-use crate::sum_per_image;
+use crate::{
+    fused::{self, Term},
+    sum_per_image,
+};
 
 /// `½ (μ² + eᵛ − v − 1)`, the divergence `KL(N(μ, eᵛ) ‖ N(0, 1))` of each latent dimension
 /// (Kingma and Welling 2014, appendix B).
@@ -39,6 +42,9 @@ pub fn gaussian_kl_per_dimension(mu: &Tensor, log_var: &Tensor) -> Result<Tensor
 /// # Errors
 /// If the shapes differ.
 pub fn gaussian_kl(mu: &Tensor, log_var: &Tensor) -> Result<Tensor> {
+    if fused::is_for(mu, log_var) {
+        return Ok(fused::sum_per_image(mu, log_var, Term::Divergence)?);
+    }
     sum_per_image(&gaussian_kl_per_dimension(mu, log_var)?)
 }
 
