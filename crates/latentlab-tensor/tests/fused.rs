@@ -3,10 +3,10 @@
 
 use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
 use latentlab_tensor::{
-    ParamStore, Result, Rng, final_backward,
+    Mode, ParamStore, Result, Rng, final_backward,
     layers::{
-        Activation, Bias, Conv2dConfig, ConvTranspose2dConfig, LinearConfig, conv_transpose2d,
-        conv2d, linear_with, to_channels_first, to_channels_last,
+        Activation, BatchNormConfig, Bias, Conv2dConfig, ConvTranspose2dConfig, LinearConfig,
+        batch_norm, conv_transpose2d, conv2d, linear_with, to_channels_first, to_channels_last,
     },
 };
 use proptest::prelude::*;
@@ -91,6 +91,11 @@ fn results(
 }
 
 fn compare(shape: &[usize], build: &dyn Fn(&ParamStore) -> Result<Layer>) {
+    compare_within(2e-5, shape, build);
+}
+
+/// Compares up to a share of the largest value of each tensor.
+fn compare_within(share: f64, shape: &[usize], build: &dyn Fn(&ParamStore) -> Result<Layer>) {
     let single = results(DType::F32, shape, build).unwrap();
     let double = results(DType::F64, shape, build).unwrap();
     assert_eq!(single.0.len(), double.0.len());
@@ -100,7 +105,7 @@ fn compare(shape: &[usize], build: &dyn Fn(&ParamStore) -> Result<Layer>) {
         let scale = double.iter().fold(1e-3, |scale: f64, x| scale.max(x.abs()));
         for (single, double) in single.iter().zip(double) {
             assert!(
-                (single - double).abs() < 2e-5 * scale,
+                (single - double).abs() < share * scale,
                 "{name}: {single} is not {double}"
             );
         }
@@ -170,12 +175,67 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    // The gradient of a normalisation by few values is a small difference of large numbers.
+    #[test]
+    fn a_batch_norm(
+        (batch, height, width, channels) in (4usize..9, 1usize..7, 1usize..7, 1usize..40),
+        then in activations(),
+    ) {
+        compare_within(1e-3, &[batch, height, width, channels], &|store| normalisation(store, channels, then));
+    }
+}
+
+fn normalisation(store: &ParamStore, channels: usize, then: Activation) -> Result<Layer> {
+    let layer = batch_norm(channels, BatchNormConfig::default(), &store.root())?;
+    Ok(Box::new(move |x| {
+        let y = layer.forward_channels_last(x, Mode::Train, then);
+        y.map_err(|error| candle_core::Error::Msg(error.to_string()))
+    }))
+}
+
+/// The running statistics of both precisions after a batch.
+#[test]
+fn a_batch_norm_remembers_the_same_statistics() {
+    let statistics = [DType::F32, DType::F64].map(|dtype| {
+        let store = ParamStore::new(11, dtype, &Device::Cpu);
+        let layer = normalisation(&store, 24, Activation::Relu).unwrap();
+        let x = Rng::stream(11, "input", 0).normal((40, 9, 7, 24), DType::F32, &Device::Cpu);
+        layer(
+            &x.unwrap()
+                .affine(2.0, 5.0)
+                .unwrap()
+                .to_dtype(dtype)
+                .unwrap(),
+        )
+        .unwrap();
+        ["running_mean", "running_var"].map(|path| {
+            let values = store
+                .get(path)
+                .unwrap()
+                .value()
+                .to_dtype(DType::F64)
+                .unwrap();
+            values.to_vec1::<f64>().unwrap()
+        })
+    });
+    let [single, double] = statistics.map(|statistics| statistics.concat());
+    for (single, double) in single.iter().zip(double) {
+        assert!((single - double).abs() < 1e-6, "{single} is not {double}");
+    }
+}
+
 /// Sizes at which the kernels cut their work into several pieces.
 #[test]
 fn large_layers_agree_too() {
     compare(&[70, 300], &|store| {
         let layer = linear_with(300, 500, LinearConfig::default(), &store.root())?;
         Ok(Box::new(move |x| layer.forward_then(x, Activation::Tanh)))
+    });
+    compare_within(1e-4, &[9, 16, 28, 48], &|store| {
+        normalisation(store, 48, Activation::LeakyRelu)
     });
     compare(&[9, 16, 28, 26], &|store| {
         let config = Conv2dConfig {

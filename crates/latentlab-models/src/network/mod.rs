@@ -92,7 +92,7 @@ impl Layer {
                 .forward_channels_last(x, then)?
                 .narrow(1, 0, *height)?
                 .narrow(2, 0, *width)?,
-            Self::BatchNorm(layer) => then.forward(&layer.forward(x, mode)?)?,
+            Self::BatchNorm(layer) => layer.forward_channels_last(x, mode, then)?,
             Self::Activation(activation) => activation.forward(x)?,
             Self::Flatten => x.flatten_from(1)?,
             Self::FlattenChannelsLast => to_channels_first(x)?.flatten_from(1)?,

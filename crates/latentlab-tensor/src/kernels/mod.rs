@@ -19,6 +19,7 @@ pub mod convolve;
 pub mod gemm;
 pub mod instructions;
 pub mod math;
+pub mod normalise;
 pub mod pool;
 
 pub use activate::{

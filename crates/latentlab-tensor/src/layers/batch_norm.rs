@@ -5,8 +5,9 @@
 //! discriminator in training mode too, and would otherwise drag the discriminator's statistics
 //! along in a phase that must leave it as it is (candle's and PyTorch's layers do drag them).
 
-use candle_core::Tensor;
+use candle_core::{Module, Tensor};
 
+use super::{Activation, normalise::normalise, to_channels_first, to_channels_last};
 use crate::{Error, Init, Mode, ParamBuilder, Parameter, Result};
 
 /// What [`batch_norm`] lets a caller choose.
@@ -68,60 +69,65 @@ impl BatchNorm {
     /// If `x` has another rank, or in training mode only one value per channel, whose variance
     /// would be 0 and whose unbiased variance does not exist.
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let dims = match *x.dims() {
-            [batch, channels] => (batch, channels, 1),
-            [batch, channels, height, width] => (batch, channels, height * width),
-            ref other => {
-                return Err(Error::Argument(format!(
-                    "batch norm needs [N, C] or [N, C, H, W], not {other:?}"
-                )));
+        match *x.dims() {
+            [_, _] => self.forward_channels_last(x, mode, Activation::Identity),
+            [_, _, _, _] => {
+                let x = to_channels_last(x)?;
+                let y = self.forward_channels_last(&x, mode, Activation::Identity)?;
+                Ok(to_channels_first(&y)?)
             }
-        };
-        let pixels = x.reshape(dims)?; // [N, C, H·W]
-        let y = match mode {
-            Mode::Train => self.normalise_by_batch(&pixels)?,
-            Mode::Eval => self.normalise_by_history(&pixels)?,
-        };
-        Ok(y.reshape(x.shape())?)
+            ref other => Err(Error::Argument(format!(
+                "batch norm needs [N, C] or [N, C, H, W], not {other:?}"
+            ))),
+        }
     }
 
-    fn normalise_by_batch(&self, x: &Tensor) -> Result<Tensor> {
-        let (batch, _, area) = x.dims3()?;
-        let count = batch * area;
+    /// Normalises `x`, whose channels come last (`[N, C]`, `[N, H, W, C]`), and applies an activation
+    /// in the same operation.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), for any rank from 1 on.
+    pub fn forward_channels_last(
+        &self,
+        x: &Tensor,
+        mode: Mode,
+        then: Activation,
+    ) -> Result<Tensor> {
+        let x = x.contiguous()?;
+        match mode {
+            Mode::Train => self.normalise_by_batch(&x, then),
+            Mode::Eval => self.normalise_by_history(&x, then),
+        }
+    }
+
+    fn normalise_by_batch(&self, x: &Tensor, then: Activation) -> Result<Tensor> {
+        let (weight, bias) = (self.weight.value(), self.bias.value());
+        let count = x.elem_count() / weight.elem_count();
         if count < 2 {
             return Err(Error::Argument(format!(
                 "batch norm in training mode needs two values per channel, not {count}: \
                  a batch of one image of one pixel has no variance"
             )));
         }
-        let mean = x.mean_keepdim((0, 2))?; // [1, C, 1]
-        let centred = x.broadcast_sub(&mean)?;
-        let variance = centred.sqr()?.mean_keepdim((0, 2))?; // [1, C, 1]
+        let normalised = normalise(x, [&weight, &bias], self.eps, then)?;
         if self.weight.moves() {
-            let unbiased = (&variance * (count as f64 / (count - 1) as f64))?;
-            self.remember(&self.running_mean, &mean)?;
+            let unbiased = (normalised.variance * (count as f64 / (count - 1) as f64))?;
+            self.remember(&self.running_mean, &normalised.mean)?;
             self.remember(&self.running_var, &unbiased)?;
         }
-        let scale = (variance + self.eps)?
-            .powf(-0.5)?
-            .mul(&self.weight.value().reshape((1, (), 1))?)?; // [1, C, 1]
-        let bias = self.bias.value().reshape((1, (), 1))?;
-        Ok(centred.broadcast_mul(&scale)?.broadcast_add(&bias)?)
+        Ok(normalised.output)
     }
 
-    fn normalise_by_history(&self, x: &Tensor) -> Result<Tensor> {
+    fn normalise_by_history(&self, x: &Tensor, then: Activation) -> Result<Tensor> {
         let mean = self.running_mean.value();
         let scale = ((self.running_var.value() + self.eps)?.powf(-0.5)? * self.weight.value())?;
         let shift = (self.bias.value() - (mean * &scale)?)?;
-        let scale = scale.reshape((1, (), 1))?;
-        let shift = shift.reshape((1, (), 1))?;
-        Ok(x.broadcast_mul(&scale)?.broadcast_add(&shift)?)
+        Ok(then.forward(&x.broadcast_mul(&scale)?.broadcast_add(&shift)?)?)
     }
 
     fn remember(&self, running: &Parameter, batch: &Tensor) -> Result<()> {
-        let batch = batch.detach().flatten_all()?; // [C]
         let kept = (running.value() * (1.0 - self.momentum))?;
-        running.set(&(kept + (batch * self.momentum)?)?)
+        running.set(&(kept + (batch.detach() * self.momentum)?)?)
     }
 }
 

@@ -15,6 +15,7 @@ mod dropout;
 mod fused;
 mod layer_norm;
 mod linear;
+mod normalise;
 mod product;
 mod spectral_norm;
 mod upsample;
