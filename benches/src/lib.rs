@@ -1,1 +1,6 @@
-//! Criterion benches of LatentLab.
+//! What LatentLab's speed is measured on: criterion benches, and the workloads that are compared
+//! with PyTorch.
+
+mod workload;
+
+pub use workload::{Job, Workload};

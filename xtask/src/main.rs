@@ -1,5 +1,6 @@
 //! The task runner of LatentLab, `cargo xtask TASK`: builds, starts and checks, links no tensor code.
 
+mod bench;
 mod cargo;
 mod check_features;
 mod ci;
@@ -58,9 +59,8 @@ enum Task {
     /// Run all tests
     #[command(disable_help_flag = true)]
     Test(Rest),
-    /// Run the benches
-    #[command(disable_help_flag = true)]
-    Bench(Rest),
+    /// Run the benches, or time the workloads side by side with PyTorch
+    Bench(bench::Bench),
     /// Check what no compiler checks: arrows between crates, features, words, links
     Tidy,
     /// Print how much code there is, and how much of it is documented
@@ -112,9 +112,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Reproduce(_)
         | Task::Doctor(_) => return program::run(std::env::args_os().skip(1)),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
-        Task::Bench(rest) => {
-            cargo::run(["bench", "--package", "latentlab-benches"], rest.arguments)?
-        }
+        Task::Bench(bench) => bench::run(bench)?,
         Task::Tidy => tidy::run()?,
         Task::Stats => stats::run()?,
         Task::CheckFeatures { fetch_nvcc } => check_features::run(fetch_nvcc)?,
