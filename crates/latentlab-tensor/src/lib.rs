@@ -34,7 +34,9 @@ mod params;
 mod rng;
 
 pub use archive::{decode_tensors, encode_tensors};
-pub use autograd::{InputGradient, final_backward, input_gradient, is_final_backward};
+pub use autograd::{
+    InputGradient, final_backward, input_gradient, is_final_backward, once, reshape, segment,
+};
 pub use device::DeviceChoice;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;

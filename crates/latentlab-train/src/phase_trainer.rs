@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use candle_core::Tensor;
 use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Phase, Step};
-use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng};
+use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng, once};
 
 use crate::{
     Ema, Error, Optimizer, PhaseReport, Result, StepReport, TrainConfig, Trainer,
@@ -149,11 +149,10 @@ impl Trainer for PhaseTrainer {
     fn step(&mut self, model: &dyn GenerativeModel, batch: &Batch) -> Result<StepReport> {
         let step = self.steps + 1;
         let phases = model.phases();
-        let mut reports = Vec::new();
+        let due = phases.iter().filter(|phase| phase.is_due(step));
         let mut carried = VecDeque::new();
-        for phase in phases.iter().filter(|phase| phase.is_due(step)) {
-            reports.push(self.run(phase, batch, step, &mut carried)?);
-        }
+        let run = |phase| self.run(phase, batch, step, &mut carried);
+        let reports = once(|| due.map(run).collect::<Result<_>>())?;
         if let Some(ema) = &self.ema {
             ema.update(step)?;
         }

@@ -15,6 +15,7 @@ use latentlab_tensor::{
     layers::{
         Activation, BatchNorm, Conv2d, ConvTranspose2d, Linear, to_channels_first, to_channels_last,
     },
+    reshape, segment,
 };
 
 pub use config::{Architecture, Initial, NetworkConfig, Norm};
@@ -33,6 +34,10 @@ pub struct Network {
 impl Network {
     /// Applies the layers in order.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
+        segment(|| self.apply(input, mode))
+    }
+
+    fn apply(&self, input: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut x = match self.layers.first() {
             Some(Layer::Conv(_)) => to_channels_last(input)?,
             _ => input.clone(),
@@ -94,11 +99,11 @@ impl Layer {
                 .narrow(2, 0, *width)?,
             Self::BatchNorm(layer) => layer.forward_channels_last(x, mode, then)?,
             Self::Activation(activation) => activation.forward(x)?,
-            Self::Flatten => x.flatten_from(1)?,
-            Self::FlattenChannelsLast => to_channels_first(x)?.flatten_from(1)?,
-            Self::Unflatten(shape) => x.reshape(shape.batch(x.dim(0)?))?,
+            Self::Flatten => flatten(x)?,
+            Self::FlattenChannelsLast => flatten(&to_channels_first(x)?)?,
+            Self::Unflatten(shape) => reshape(x, shape.batch(x.dim(0)?))?,
             Self::UnflattenChannelsLast(shape) => {
-                to_channels_last(&x.reshape(shape.batch(x.dim(0)?))?)?
+                to_channels_last(&reshape(x, shape.batch(x.dim(0)?))?)?
             }
         })
     }
@@ -118,4 +123,8 @@ impl Layer {
             _ => None,
         }
     }
+}
+
+fn flatten(images: &Tensor) -> Result<Tensor> {
+    Ok(reshape(images, (images.dim(0)?, ()))?)
 }

@@ -66,7 +66,7 @@ pub fn windows_of(
         let lines = first..first + part.len() / (across * channels.windows).max(1);
         let height = lines.len() * across;
         with_scratch(height * depth, |columns| {
-            at.gather(x, channels.image, lines, 0..at.area(), columns);
+            gather(at, x, channels.image, lines, 0..at.area(), columns);
             let columns = Matrix::new(columns, height, depth);
             multiply_here(part, Into::Overwritten, columns, weight);
         });
@@ -91,7 +91,7 @@ pub fn images_of(
     let mut x = overwritten(at.batch * image);
     let [down, across] = at.windows;
     let at_once = at.rows_at_once(depth);
-    let images = (at_once / down.max(1)).clamp(1, at.batch.div_ceil(2 * pool::threads()).max(1));
+    let images = (at_once / down.max(1)).clamp(1, at.batch.div_ceil(TASKS).max(1));
     pool::for_each_part(&mut x, images * image, |index, part| {
         part.fill(0.0);
         let end = (index + 1) * images * down;
@@ -123,44 +123,66 @@ pub fn images_of(
 /// The weight `w` `[O, C, k, k]` of images `x` `[N, H, W, C]` and windows `y` `[N, H', W', O]`.
 pub fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f32> {
     let (area, inner) = (at.area(), channels.image);
-    // Every task has some pixels of the window to itself: no sums to add up, no pixel copied twice.
-    let tasks = pool::threads().min(area);
-    let parts: Vec<Range<usize>> = (0..tasks)
-        .map(|task| task * area / tasks..(task + 1) * area / tasks)
-        .collect();
-    let mut w = overwritten(channels.windows * area * inner);
-    let shared = Shared::new(&mut w);
-    pool::for_each(tasks, |task| {
-        let part = parts[task].clone();
-        let depth = part.len() * inner;
-        let lines = at.batch * at.windows[0];
-        let at_once = at.rows_at_once(depth).max(1);
-        let mut sums = vec![0.0; channels.windows * depth];
-        for first in (0..lines).step_by(at_once) {
-            let lines = first..lines.min(first + at_once);
-            let height = lines.len() * at.windows[1];
-            let values = &y[first * at.windows[1] * channels.windows..];
-            let values = Matrix::new(values, height, channels.windows).transposed();
-            with_scratch(height * depth, |columns| {
-                at.gather(x, inner, lines, part.clone(), columns);
-                let columns = Matrix::new(columns, height, depth);
-                multiply_here(&mut sums, Into::Sum, values, columns);
-            });
+    let (lines, depth) = (at.batch * at.windows[0], area * inner);
+    let size = channels.windows * depth;
+    // Sums of a large weight are not worth being kept several times: every task has some pixels of
+    // the window to itself. A small one has too few of them: every task has some of the images.
+    let (parts, groups) = match size > SMALL {
+        true => (pool::threads().min(area).min(depth / 16).max(1), 1),
+        false => (1, TASKS.min(lines.max(1))),
+    };
+    let mut sums = vec![0.0; size * groups];
+    let shared = Shared::new(&mut sums);
+    pool::for_each(parts * groups, |task| {
+        let (group, part) = (task / parts, task % parts);
+        let lines = group * lines / groups..(group + 1) * lines / groups;
+        let positions = part * area / parts..(part + 1) * area / parts;
+        let start = group * size + positions.start * inner * channels.windows;
+        #[allow(unsafe_code, reason = "parts of one matrix on several threads")]
+        // SAFETY: the tasks have different groups or positions.
+        let sums = unsafe { shared.part(start, positions.len() * inner * channels.windows) };
+        add_weight(at, channels, [x, y], lines, positions, sums);
+    });
+    let (total, others) = sums.split_at_mut(size);
+    for other in others.chunks_exact(size) {
+        for (total, other) in total.iter_mut().zip(other) {
+            *total += other;
         }
-        for (output, sums) in sums.chunks_exact(depth).enumerate() {
-            for (position, sums) in part.clone().zip(sums.chunks_exact(inner)) {
-                for (channel, sum) in sums.iter().enumerate() {
-                    let place = (output * inner + channel) * area + position;
-                    #[allow(unsafe_code, reason = "entries of one matrix on several threads")]
-                    // SAFETY: within `w`; the tasks have different positions.
-                    unsafe {
-                        *shared.pointer(place) = *sum;
-                    }
-                }
+    }
+    // `[k, k, C, O]` to `[O, C, k, k]`.
+    let mut w = overwritten(size);
+    pool::for_each_part(&mut w, depth, |output, w| {
+        for (channel, w) in w.chunks_exact_mut(area).enumerate() {
+            for (position, w) in w.iter_mut().enumerate() {
+                *w = total[(position * inner + channel) * channels.windows + output];
             }
         }
     });
     w
+}
+
+/// Adds the products over some rows of windows for some of their pixels to `sums`, `[pixels, C, O]`.
+fn add_weight(
+    at: Windows,
+    channels: Channels,
+    [x, y]: [&[f32]; 2],
+    lines: Range<usize>,
+    positions: Range<usize>,
+    sums: &mut [f32],
+) {
+    let (across, depth) = (at.windows[1], positions.len() * channels.image);
+    let at_once = at.rows_at_once(depth);
+    for first in lines.clone().step_by(at_once) {
+        let lines = first..lines.end.min(first + at_once);
+        let height = lines.len() * across;
+        let values = &y[first * across * channels.windows..];
+        let values = Matrix::new(values, height, channels.windows);
+        with_scratch(height * depth, |columns| {
+            gather(at, x, channels.image, lines, positions.clone(), columns);
+            let columns = Matrix::new(columns, height, depth).transposed();
+            multiply_here(sums, Into::Sum, columns, values);
+        });
+    }
 }
 
 /// A weight `[O, C, k, k]` as `[O, k, k, C]`.
@@ -189,6 +211,11 @@ vectorised! {
         }
     }
 }
+
+/// Tasks that work on a batch is cut into where their number shows in the result.
+const TASKS: usize = 8;
+/// Values of a weight that may be kept once for each task.
+const SMALL: usize = 32 * 1024;
 
 thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
 
@@ -231,19 +258,6 @@ impl Windows {
         let end = end.min(pixels.end);
         first.min(end)..end
     }
-
-    /// Copies the pixels `positions` (counted along the rows of a window) of all windows in rows
-    /// `lines` (counted over all images) to one row of `columns` for each window.
-    fn gather(
-        &self,
-        x: &[f32],
-        channels: usize,
-        lines: Range<usize>,
-        positions: Range<usize>,
-        columns: &mut [f32],
-    ) {
-        gather(*self, x, channels, lines, positions, columns);
-    }
 }
 
 /// The columns of a window's row `row` that `positions` takes in.
@@ -255,6 +269,8 @@ fn columns_of(row: usize, kernel: usize, positions: &Range<usize>) -> Range<usiz
 }
 
 vectorised! {
+    /// Copies the pixels `positions` (counted along the rows of a window) of all windows in rows
+    /// `lines` (counted over all images) to one row of `columns` for each window.
     fn gather(
         at: Windows,
         x: &[f32],

@@ -134,10 +134,16 @@ pub fn multiply(
 }
 
 /// The result of a product, cut along its longer side.
+///
+/// No piece is narrower than [`GRAIN`](Self::GRAIN), unless the whole is: `faer` adds up a product
+/// with a single column in another order.
 struct Pieces {
     sizes: [usize; 2],
-    /// Rows and columns of a piece, but for the last.
-    step: [usize; 2],
+    /// Whether rows are cut, not columns.
+    by_rows: bool,
+    /// Rows or columns of a piece; the last one takes what is left over.
+    step: usize,
+    count: usize,
 }
 
 impl Pieces {
@@ -147,35 +153,36 @@ impl Pieces {
     const GRAIN: usize = 16;
 
     fn cut(rows: usize, columns: usize, inner: usize, threads: usize) -> Self {
-        let sizes = [rows, columns];
+        let by_rows = rows > columns;
+        let long = rows.max(columns);
         let wanted = (rows * columns * inner / Self::FEW).clamp(1, threads);
-        let along = |size: usize| {
-            let step = size.div_ceil(wanted).next_multiple_of(Self::GRAIN);
-            step.min(size.max(1))
-        };
-        let step = if columns >= rows {
-            [rows.max(1), along(columns)]
-        } else {
-            [along(rows), columns.max(1)]
-        };
-        Self { sizes, step }
+        let step = long.div_ceil(wanted).next_multiple_of(Self::GRAIN);
+        let left_over = long % step;
+        let whole = long / step + usize::from(left_over >= Self::GRAIN);
+        Self {
+            sizes: [rows, columns],
+            by_rows,
+            step,
+            count: if long == 0 { 0 } else { whole.max(1) },
+        }
     }
 
     fn count(&self) -> usize {
-        let [rows, columns] = self.sizes;
-        rows.div_ceil(self.step[0]) * columns.div_ceil(self.step[1])
+        self.count
     }
 
     /// First row and column, and size, of one piece.
     fn get(&self, index: usize) -> ([usize; 2], [usize; 2]) {
         let [rows, columns] = self.sizes;
-        let across = columns.div_ceil(self.step[1]);
-        let start = [index / across * self.step[0], index % across * self.step[1]];
-        let size = [
-            self.step[0].min(rows - start[0]),
-            self.step[1].min(columns - start[1]),
-        ];
-        (start, size)
+        let start = index * self.step;
+        let end = |long: usize| match index + 1 == self.count {
+            true => long,
+            false => start + self.step,
+        };
+        match self.by_rows {
+            true => ([start, 0], [end(rows) - start, columns]),
+            false => ([0, start], [rows, end(columns) - start]),
+        }
     }
 }
 

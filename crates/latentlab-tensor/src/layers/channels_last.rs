@@ -7,6 +7,7 @@ use candle_core::{
 
 use super::{Activation, convolution, fused};
 use crate::{
+    autograd::{apply1, apply2, apply3, reshape},
     is_final_backward,
     kernels::{
         self, Curve, contiguous,
@@ -24,7 +25,7 @@ use convolution::Geometry;
 pub fn to_channels_last(images: &Tensor) -> Result<Tensor> {
     let (count, channels, height, width) = images.dims4()?;
     if channels == 1 {
-        return images.reshape((count, height, width, channels));
+        return reshape(images, (count, height, width, channels));
     }
     if !fused::is_for(&[images]) {
         return images.permute((0, 2, 3, 1))?.contiguous();
@@ -32,8 +33,8 @@ pub fn to_channels_last(images: &Tensor) -> Result<Tensor> {
     let move_last = Transpose {
         sizes: [count, channels, height * width],
     };
-    let moved = images.contiguous()?.apply_op1(move_last)?;
-    moved.reshape((count, height, width, channels))
+    let moved = apply1(&images.contiguous()?, move_last)?;
+    reshape(&moved, (count, height, width, channels))
 }
 
 /// `[N, H, W, C]` to `[N, C, H, W]`.
@@ -43,7 +44,7 @@ pub fn to_channels_last(images: &Tensor) -> Result<Tensor> {
 pub fn to_channels_first(images: &Tensor) -> Result<Tensor> {
     let (count, height, width, channels) = images.dims4()?;
     if channels == 1 {
-        return images.reshape((count, channels, height, width));
+        return reshape(images, (count, channels, height, width));
     }
     if !fused::is_for(&[images]) {
         return images.permute((0, 3, 1, 2))?.contiguous();
@@ -51,8 +52,8 @@ pub fn to_channels_first(images: &Tensor) -> Result<Tensor> {
     let move_first = Transpose {
         sizes: [count, height * width, channels],
     };
-    let moved = images.contiguous()?.apply_op1(move_first)?;
-    moved.reshape((count, channels, height, width))
+    let moved = apply1(&images.contiguous()?, move_first)?;
+    reshape(&moved, (count, channels, height, width))
 }
 
 /// Transposes each of a batch of matrices; its own adjoint, with the sizes exchanged.
@@ -202,8 +203,8 @@ fn apply(
     };
     let op = Convolution { product, curve };
     match b {
-        Some(b) => x.apply_op3(&w, &b.contiguous()?, op),
-        None => x.apply_op2(&w, op),
+        Some(b) => apply3(&x, &w, &b.contiguous()?, op),
+        None => apply2(&x, &w, op),
     }
 }
 

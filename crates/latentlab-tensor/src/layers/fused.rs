@@ -10,6 +10,7 @@ use candle_core::{
 
 use super::product::product;
 use crate::{
+    autograd::{apply1, apply2, apply3},
     is_final_backward,
     kernels::{
         self, Curve, contiguous,
@@ -27,15 +28,15 @@ pub(super) fn is_for(tensors: &[&Tensor]) -> bool {
 
 /// `φ(x)`, any shape.
 pub(super) fn activate(x: &Tensor, curve: Curve) -> Result<Tensor> {
-    x.contiguous()?.apply_op1(Activate(curve))
+    apply1(&x.contiguous()?, Activate(curve))
 }
 
 /// `φ(x · wᵀ + b)`: `x` `[N, in]`, `w` `[out, in]`, `b` `[out]` to `[N, out]`.
 pub(super) fn linear(x: &Tensor, w: &Tensor, b: Option<&Tensor>, curve: Curve) -> Result<Tensor> {
     let (x, w) = (x.contiguous()?, w.contiguous()?);
     match b {
-        Some(b) => x.apply_op3(&w, &b.contiguous()?, Linear(curve)),
-        None => x.apply_op2(&w, Linear(curve)),
+        Some(b) => apply3(&x, &w, &b.contiguous()?, Linear(curve)),
+        None => apply2(&x, &w, Linear(curve)),
     }
 }
 

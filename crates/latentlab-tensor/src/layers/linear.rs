@@ -1,13 +1,13 @@
 //! The linear layer: `y = x Wᵀ + b`.
 
-use candle_core::{D, Module, Result as TensorResult, Tensor};
+use candle_core::{D, Module, Result as TensorResult, Tensor, bail};
 
 use super::{
     Activation, fused,
     product::product,
     weight::{Bias, Weight, WeightNorm},
 };
-use crate::{Init, ParamBuilder, Parameter, Result};
+use crate::{Init, ParamBuilder, Parameter, Result, reshape};
 
 /// What [`linear_with`] lets a caller choose.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,10 @@ impl Linear {
     pub fn forward_then(&self, x: &Tensor, then: Activation) -> TensorResult<Tensor> {
         let weight = self.weight.value()?; // [out, in]
         let bias = self.bias.as_ref().map(Parameter::value);
-        let rows = x.flatten_to(D::Minus2)?; // [N, in]
+        if x.rank() < 2 {
+            bail!("a linear layer needs [N, …, in], not {:?}", x.dims());
+        }
+        let rows = reshape(x, ((), x.dim(D::Minus1)?))?; // [N, in]
         let y = match then.curve() {
             Some(curve) if fused::is_for(&[x, &weight]) => {
                 fused::linear(&rows, &weight, bias.as_ref(), curve)?
@@ -79,7 +82,7 @@ impl Linear {
             _ => then.forward(&compose(&rows, &weight, bias.as_ref())?)?,
         };
         let leading = &x.dims()[..x.rank() - 1];
-        y.reshape([leading, &[y.dim(1)?]].concat()) // [N, …, out]
+        reshape(&y, [leading, &[y.dim(1)?]].concat()) // [N, …, out]
     }
 }
 

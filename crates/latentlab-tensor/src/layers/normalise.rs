@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Module, Result, Shape, Tenso
 
 use super::{Activation, fused};
 use crate::{
+    autograd::apply3,
     is_final_backward,
     kernels::{
         Curve, contiguous,
@@ -40,7 +41,7 @@ pub(super) fn normalise(
             eps,
             statistics: statistics.clone(),
         };
-        let output = x.apply_op3(weight, bias, op)?;
+        let output = apply3(x, weight, bias, op)?;
         let Statistics { mean, variance } = statistics.get().expect("set by the forward pass");
         let channels = mean.len();
         let single = |values: &[f64]| tensor(values.iter().map(|x| *x as f32).collect(), channels);

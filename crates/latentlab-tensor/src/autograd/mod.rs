@@ -5,11 +5,16 @@
 //! thread's first backward pass, and gives wrong numbers without a word where it was not
 //! (huggingface/candle #1241, #2462). So the first call on each thread differentiates x⁴ twice.
 
+mod tape;
+
 use std::cell::{Cell, OnceCell};
 
 use candle_core::{Device, Tensor, Var, backprop::GradStore};
 
 use crate::{Error, Result};
+
+pub(crate) use tape::{apply1, apply2, apply3};
+pub use tape::{once, reshape, segment};
 
 /// What [`input_gradient`] returns.
 #[derive(Clone, Debug)]
@@ -45,10 +50,12 @@ pub fn input_gradient(
     require_second_order()?;
     // A zero added to the input: its gradient is the input's, and the input keeps its own graph.
     let shift = Var::from_tensor(&input.zeros_like()?)?;
-    let output = function(&(input + shift.as_tensor())?)?;
-    let gradients = output.sum_all()?.backward()?;
-    let gradient = gradients.get(&shift).ok_or(Error::NoGradient)?.clone();
-    Ok(InputGradient { output, gradient })
+    tape::without_tape(|| {
+        let output = function(&(input + shift.as_tensor())?)?;
+        let gradients = output.sum_all()?.backward()?;
+        let gradient = gradients.get(&shift).ok_or(Error::NoGradient)?.clone();
+        Ok(InputGradient { output, gradient })
+    })
 }
 
 thread_local!(static FINAL: Cell<bool> = const { Cell::new(false) });
@@ -69,7 +76,9 @@ pub fn final_backward(loss: &Tensor) -> Result<GradStore> {
         }
     }
     let _restore = Restore(FINAL.replace(true));
-    Ok(loss.backward()?)
+    let mut gradients = loss.backward()?;
+    tape::unwind(&mut gradients)?;
+    Ok(gradients)
 }
 
 /// Whether the gradients being computed on this thread are those of [`final_backward`]: then the

@@ -1,0 +1,388 @@
+//! A tape of the operations within networks, for gradients that are taken once.
+//!
+//! candle's backward pass zeroes a buffer for the gradient of every intermediate value, adds to it,
+//! and keeps the values alive until the end: a quarter of the memory traffic of a convolutional
+//! step. Within [`once`], what a [`segment`] computes is also written to a tape, and its result is
+//! cut off from candle's graph; [`final_backward`] then walks the graph with candle and the segments
+//! by the tape, where a gradient is handed on as it is and a value is dropped after its last use.
+//!
+//! Operations that are not on the tape stay in candle's graph, also between two that are: the walk
+//! leaves the tape there and hands the gradient to candle.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
+
+use candle_core::{
+    CustomOp1, CustomOp2, CustomOp3, Result, Tensor, TensorId, Var, backprop::GradStore,
+};
+
+thread_local! {
+    /// What was recorded, while there is a tape.
+    static TAPE: RefCell<Option<Vec<Event>>> = const { RefCell::new(None) };
+    /// Whether operations are recorded: within a segment.
+    static RECORDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// One entry of the tape, in the order of the forward pass.
+enum Event {
+    Operation {
+        output: Tensor,
+        backward: Backward,
+    },
+    /// The end of a segment: where candle's graph meets `inner`, it sees the variable.
+    Cut {
+        outer: Var,
+        inner: Tensor,
+    },
+}
+
+/// The gradients of the operands, from that of the result.
+type Backward = Box<dyn FnOnce(&Tensor) -> Result<Vec<(Tensor, Option<Tensor>)>>>;
+
+/// Runs `task` with an empty tape: gradients of what it computes are taken by
+/// [`final_backward`](super::final_backward), within it, and no gradient is differentiated again,
+/// except through [`input_gradient`](super::input_gradient), which stays in candle's graph.
+pub fn once<R>(task: impl FnOnce() -> R) -> R {
+    with_tape(Some(Vec::new()), task)
+}
+
+/// Runs `task` without a tape.
+pub(super) fn without_tape<R>(task: impl FnOnce() -> R) -> R {
+    with_tape(None, task)
+}
+
+fn with_tape<R>(tape: Option<Vec<Event>>, task: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Vec<Event>>, bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            TAPE.set(self.0.take());
+            RECORDING.set(self.1);
+        }
+    }
+    let _restore = Restore(TAPE.replace(tape), RECORDING.replace(false));
+    task()
+}
+
+/// Runs the forward pass of a network. Its operations are recorded and its result is cut off from
+/// candle's graph, if there is a tape and the result is tracked; otherwise this is a plain call.
+///
+/// # Errors
+/// That of `network`, or none.
+pub fn segment<E: From<candle_core::Error>>(
+    network: impl FnOnce() -> std::result::Result<Tensor, E>,
+) -> std::result::Result<Tensor, E> {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let has_tape = TAPE.with_borrow(Option::is_some);
+    if !has_tape || RECORDING.get() {
+        return network();
+    }
+    let restore = Restore(RECORDING.replace(true));
+    let inner = network()?;
+    drop(restore);
+    if !inner.track_op() || inner.is_variable() {
+        return Ok(inner);
+    }
+    let outer = Var::from_tensor(&inner.detach())?;
+    let result = outer.as_tensor().clone();
+    push(Event::Cut { outer, inner });
+    Ok(result)
+}
+
+fn push(event: Event) {
+    TAPE.with_borrow_mut(|tape| {
+        if let Some(tape) = tape {
+            tape.push(event);
+        }
+    });
+}
+
+fn record(
+    output: &Tensor,
+    backward: impl FnOnce(&Tensor) -> Result<Vec<(Tensor, Option<Tensor>)>> + 'static,
+) {
+    if RECORDING.get() && output.track_op() {
+        push(Event::Operation {
+            output: output.clone(),
+            backward: Box::new(backward),
+        });
+    }
+}
+
+/// [`Tensor::apply_op1`], recorded.
+pub(crate) fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
+    let op: Arc<Box<dyn CustomOp1 + Send + Sync>> = Arc::new(Box::new(op));
+    let y = x.apply_op1_arc(op.clone())?;
+    let (x, result) = (x.clone(), y.clone());
+    record(&y, move |gradient| {
+        let by_x = op.bwd(&x, &result, gradient)?;
+        Ok(vec![(x, by_x)])
+    });
+    Ok(y)
+}
+
+/// [`Tensor::apply_op2`], recorded.
+pub(crate) fn apply2(
+    a: &Tensor,
+    b: &Tensor,
+    op: impl CustomOp2 + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let op: Arc<Box<dyn CustomOp2 + Send + Sync>> = Arc::new(Box::new(op));
+    let y = a.apply_op2_arc(b, op.clone())?;
+    let (a, b, result) = (a.clone(), b.clone(), y.clone());
+    record(&y, move |gradient| {
+        let (by_a, by_b) = op.bwd(&a, &b, &result, gradient)?;
+        Ok(vec![(a, by_a), (b, by_b)])
+    });
+    Ok(y)
+}
+
+/// [`Tensor::apply_op3`], recorded.
+pub(crate) fn apply3(
+    a: &Tensor,
+    b: &Tensor,
+    c: &Tensor,
+    op: impl CustomOp3 + Send + Sync + 'static,
+) -> Result<Tensor> {
+    let op: Arc<Box<dyn CustomOp3 + Send + Sync>> = Arc::new(Box::new(op));
+    let y = a.apply_op3_arc(b, c, op.clone())?;
+    let (a, b, c, result) = (a.clone(), b.clone(), c.clone(), y.clone());
+    record(&y, move |gradient| {
+        let (by_a, by_b, by_c) = op.bwd(&a, &b, &c, &result, gradient)?;
+        Ok(vec![(a, by_a), (b, by_b), (c, by_c)])
+    });
+    Ok(y)
+}
+
+/// [`Tensor::reshape`], recorded; no copy of a contiguous tensor, in either direction.
+///
+/// # Errors
+/// If `shape` has another number of elements.
+pub fn reshape(x: &Tensor, shape: impl candle_core::shape::ShapeWithOneHole) -> Result<Tensor> {
+    let y = x.reshape(shape)?;
+    if y.dims() == x.dims() {
+        return Ok(x.clone());
+    }
+    let x = x.clone();
+    record(&y, move |gradient| {
+        let by_x = gradient.reshape(x.shape())?;
+        Ok(vec![(x, Some(by_x))])
+    });
+    Ok(y)
+}
+
+/// Hands the gradients in `gradients` on through the segments that they reach, the last first.
+///
+/// Segments that none reaches stay on the tape: a later loss may be computed from them.
+pub(super) fn unwind(gradients: &mut GradStore) -> Result<()> {
+    let Some(events) = TAPE.with_borrow_mut(|tape| tape.as_mut().map(std::mem::take)) else {
+        return Ok(());
+    };
+    let recorded = |event: &Event| match event {
+        Event::Operation { output, .. } => Some((output.id(), None)),
+        Event::Cut { .. } => None,
+    };
+    // Gradients of the values on the tape that are known so far.
+    let mut known: HashMap<TensorId, Option<Tensor>> = events.iter().filter_map(recorded).collect();
+    let mut kept = Vec::new();
+    for event in events.into_iter().rev() {
+        match event {
+            Event::Cut { outer, inner } => match gradients.remove(&outer) {
+                Some(gradient) => hand_on(&inner, gradient, &mut known, gradients)?,
+                None => kept.push(Event::Cut { outer, inner }),
+            },
+            Event::Operation { output, backward } => match known.remove(&output.id()).flatten() {
+                Some(gradient) => {
+                    for (operand, gradient) in backward(&gradient)? {
+                        if let Some(gradient) = gradient {
+                            hand_on(&operand, gradient, &mut known, gradients)?;
+                        }
+                    }
+                }
+                None => kept.push(Event::Operation { output, backward }),
+            },
+        }
+    }
+    kept.reverse();
+    TAPE.set(Some(kept));
+    Ok(())
+}
+
+/// Adds to the gradient of a value: of an earlier one on the tape, of a variable, or of whatever
+/// candle computed it from.
+fn hand_on(
+    value: &Tensor,
+    gradient: Tensor,
+    known: &mut HashMap<TensorId, Option<Tensor>>,
+    gradients: &mut GradStore,
+) -> Result<()> {
+    if let Some(place) = known.get_mut(&value.id()) {
+        *place = Some(match place.take() {
+            Some(before) => (before + gradient)?,
+            None => gradient,
+        });
+    } else if value.is_variable() {
+        let sum = match gradients.remove(value) {
+            Some(before) => (before + gradient)?,
+            None => gradient,
+        };
+        gradients.insert(value, sum);
+    } else if value.track_op() {
+        let further = (value * gradient.detach())?.sum_all()?.backward()?;
+        gradients.extend(further)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Module};
+
+    use super::*;
+    use crate::{
+        Init, ParamStore, Rng, final_backward, input_gradient,
+        layers::{Activation, LinearConfig, WeightNorm, linear, linear_with},
+    };
+
+    /// Two networks, one on the output of the other, with a layer that is not on the tape (SiLU), a
+    /// weight that candle computes (spectral norm) and a value used twice.
+    struct Networks {
+        store: ParamStore,
+        first: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+        second: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+    }
+
+    fn networks() -> Networks {
+        let store = ParamStore::new(5, DType::F32, &Device::Cpu);
+        let at = |name: &str| store.root().at(name);
+        let spectral = LinearConfig {
+            norm: WeightNorm::Spectral,
+            weight: Init::XavierUniform,
+            ..Default::default()
+        };
+        let a = linear(4, 6, &at("a")).unwrap();
+        let b = linear_with(6, 6, spectral, &at("b")).unwrap();
+        let c = linear(6, 3, &at("c")).unwrap();
+        let d = linear(3, 5, &at("d")).unwrap();
+        let e = linear(5, 1, &at("e")).unwrap();
+        Networks {
+            store,
+            first: Box::new(move |x| {
+                segment(|| {
+                    let x = a.forward_then(x, Activation::Tanh)?;
+                    let y = b.forward_then(&x, Activation::Silu)?;
+                    c.forward(&(x + y)?)
+                })
+            }),
+            second: Box::new(move |x| {
+                segment(|| {
+                    let y = d.forward_then(x, Activation::Sigmoid)?;
+                    reshape(&e.forward(&y)?, 7)
+                })
+            }),
+        }
+    }
+
+    fn input() -> Tensor {
+        let mut rng = Rng::stream(5, "input", 0);
+        rng.normal((7, 4), DType::F32, &Device::Cpu).unwrap()
+    }
+
+    fn gradients(store: &ParamStore, gradients: &GradStore) -> Vec<(String, Vec<f32>)> {
+        let parameters = store.parameters("").into_iter();
+        parameters
+            .filter_map(|(path, parameter)| {
+                let gradient = gradients.get(parameter.var())?.flatten_all().unwrap();
+                Some((path, gradient.to_vec1().unwrap()))
+            })
+            .collect()
+    }
+
+    fn assert_close(ours: &[(String, Vec<f32>)], theirs: &[(String, Vec<f32>)]) {
+        assert_eq!(ours.len(), theirs.len());
+        for ((path, ours), (other, theirs)) in ours.iter().zip(theirs) {
+            assert_eq!(path, other);
+            for (ours, theirs) in ours.iter().zip(theirs) {
+                assert!(
+                    (ours - theirs).abs() < 1e-5,
+                    "{path}: {ours} is not {theirs}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_tape_gives_the_gradients_of_candle() {
+        let Networks {
+            store,
+            first,
+            second,
+        } = networks();
+        // Spectral norm moves its vectors in a pass while it is trained: both see the same ones.
+        store.freeze();
+        for group in ["", "a", "c", "e"] {
+            store.train_only(group);
+            let loss = || {
+                let middle = first(&input())?;
+                // Through candle between the two, and around the second.
+                second(&(&middle * 2.0)?)?.sqr()?.sum_all()? + middle.sqr()?.sum_all()?
+            };
+            let start = store.tensors().into_iter();
+            let start = start
+                .map(|(path, tensor)| (path, tensor.copy().unwrap()))
+                .collect();
+            let plain = gradients(&store, &loss().unwrap().backward().unwrap());
+            store.load(&start).unwrap();
+            let taped = once(|| final_backward(&loss().unwrap()).unwrap());
+            assert_close(&gradients(&store, &taped), &plain);
+            assert!(!plain.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_segment_waits_for_the_loss_that_reaches_it() {
+        let Networks {
+            store,
+            first,
+            second,
+        } = networks();
+        store.train_only("c");
+        let expected = {
+            let loss = first(&input()).unwrap().sqr().unwrap().sum_all().unwrap();
+            gradients(&store, &loss.backward().unwrap())
+        };
+        once(|| {
+            store.train_only("c");
+            let carried = first(&input()).unwrap();
+            store.train_only("e");
+            let loss = second(&carried.detach()).unwrap().sum_all().unwrap();
+            let own = final_backward(&loss).unwrap();
+            assert_eq!(gradients(&store, &own).len(), 2);
+            let loss = carried.sqr().unwrap().sum_all().unwrap();
+            let later = final_backward(&loss).unwrap();
+            assert_close(&gradients(&store, &later), &expected);
+        });
+    }
+
+    #[test]
+    fn gradients_of_gradients_stay_in_candles_graph() {
+        let Networks { store, first, .. } = networks();
+        store.train_only("a");
+        let penalty = || {
+            let function = |x: &Tensor| first(x).map_err(crate::Error::from);
+            let slope = input_gradient(&input(), function).unwrap().gradient;
+            slope.sqr().unwrap().sum_all().unwrap()
+        };
+        let plain = gradients(&store, &penalty().backward().unwrap());
+        let taped = once(|| final_backward(&penalty()).unwrap());
+        assert_close(&gradients(&store, &taped), &plain);
+        assert_eq!(plain.len(), 2);
+    }
+}
