@@ -3,4 +3,4 @@
 
 mod workload;
 
-pub use workload::{Job, Workload};
+pub use workload::{Job, Result, Workload};

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use latentlab_core::{
     Batch, BatchSource, DataInfo, GenerativeModel, ImageShape, Registry, ValueRange,
@@ -16,6 +15,9 @@ use latentlab_train::{
     observers::{Divergence, Scalars},
     run,
 };
+
+/// What can go wrong is only told.
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Images that a sampling or an evaluation takes.
 const EVALUATED: usize = 10_000;
@@ -157,7 +159,10 @@ impl Workload {
                 workload.config = dcgan(&hidden);
                 workload.flops = game(&g.concat(), &d.concat());
             }
-            _ => anyhow::bail!("no workload `{name}`; known: a, b, c, d, e, f, sample, elbo"),
+            _ => {
+                let known = "a, b, c, d, e, f, sample, elbo";
+                return Err(format!("no workload `{name}`; known: {known}").into());
+            }
         }
         Ok(workload)
     }
@@ -188,10 +193,7 @@ impl Workload {
         };
         let registry = Registry::default().with(latentlab_models::plugin)?;
         let store = ParamStore::new(1, DType::F32, &Device::Cpu);
-        let config = self
-            .config
-            .parse()
-            .context("a configuration of the benches")?;
+        let config = self.config.parse()?;
         let model = registry
             .get(self.model)?
             .build(&config, &data, &store.root())?;
@@ -268,11 +270,11 @@ impl Job {
         let mut rng = Rng::stream(1, "bench/noise", 0);
         for index in 0..EVALUATED / self.workload.batch {
             if self.workload.kind == Kind::Sample {
-                let sampler = self.model.sampler().context("the model samples")?;
+                let sampler = self.model.sampler().ok_or("the model does not sample")?;
                 let latent = sampler.prior(self.workload.batch, &mut rng)?;
                 sampler.generate(&latent, None)?;
             } else {
-                let likelihood = self.model.likelihood().context("the model has a bound")?;
+                let likelihood = self.model.likelihood().ok_or("the model has no bound")?;
                 likelihood.elbo(&self.batches.0[index % 8].images, &mut rng)?;
             }
         }

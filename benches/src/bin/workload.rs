@@ -10,8 +10,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
-use latentlab_benches::Workload;
+use latentlab_benches::{Result, Workload};
 use latentlab_tensor::kernels::gemm::{Into, Matrix, multiply};
 
 #[global_allocator]
@@ -21,7 +20,7 @@ fn main() -> ExitCode {
     match work(std::env::args().skip(1).collect()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
 
 fn work(arguments: Vec<String>) -> Result<()> {
     let Some((name, options)) = arguments.split_first() else {
-        bail!("which workload? a, b, c, d, e, f, sample, elbo or sgemm");
+        return Err("which workload? a, b, c, d, e, f, sample, elbo or sgemm".into());
     };
     if name == "sgemm" {
         println!("{:.1}", best_product());
@@ -40,7 +39,11 @@ fn work(arguments: Vec<String>) -> Result<()> {
         match pair {
             [key, value] if key == "--batch" => batch = Some(value.parse()?),
             [key, value] if key == "--width" => width = value.parse()?,
-            _ => bail!("unknown option {pair:?}; known: --batch N, --width FACTOR"),
+            _ => {
+                return Err(
+                    format!("unknown option {pair:?}; known: --batch N, --width FACTOR").into(),
+                );
+            }
         }
     }
     let workload = Workload::named(name, batch, width)?;
@@ -52,7 +55,7 @@ fn work(arguments: Vec<String>) -> Result<()> {
     answer.flush()?;
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let count = line.strip_prefix("steps ").context("expected `steps N`")?;
+        let count = line.strip_prefix("steps ").ok_or("expected `steps N`")?;
         let time = job.steps(count.trim().parse()?)?;
         writeln!(answer, "{}", time.as_secs_f64() * 1e3)?;
         answer.flush()?;

@@ -11,8 +11,13 @@ use std::{
 };
 
 /// The variables a run with `threads` threads needs, with their values.
-fn wanted(threads: usize) -> [(&'static str, String); 3] {
+///
+/// candle's own pool gets one thread: those of a second one stay awake and compete with the kernels'.
+/// The allocator keeps the memory of a step for the next one, in large pages where there are any.
+fn wanted(threads: usize) -> [(&'static str, String); 5] {
     [
+        ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1".to_owned()),
+        ("MIMALLOC_PURGE_DELAY", "-1".to_owned()),
         ("CANDLE_GRAD_DO_NOT_DETACH", "1".to_owned()),
         ("RAYON_NUM_THREADS", threads.to_string()),
         ("CANDLE_NUM_THREADS", "1".to_owned()),

@@ -109,13 +109,15 @@ impl Drop for Process {
     }
 }
 
-/// Our side of a workload.
+/// Our side of a workload, with the environment that the program `latentlab` gives itself.
 pub fn ours(program: &Path, threads: usize, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command
         .args(arguments)
         .env("CANDLE_GRAD_DO_NOT_DETACH", "1")
         .env("CANDLE_NUM_THREADS", "1")
+        .env("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1")
+        .env("MIMALLOC_PURGE_DELAY", "-1")
         .env("RAYON_NUM_THREADS", threads.to_string());
     command
 }

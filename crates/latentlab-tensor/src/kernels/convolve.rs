@@ -14,7 +14,7 @@
 use std::{cell::RefCell, ops::Range};
 
 use super::{
-    gemm::{Into, Matrix, multiply_here},
+    gemm::{Into, Matrix, multiply, multiply_here},
     overwritten,
     pool::{self, Shared},
 };
@@ -46,43 +46,64 @@ pub struct Channels {
     pub windows: usize,
 }
 
-/// Windows `y` `[N, H', W', O]` of images `x` `[N, H, W, C]` under `w` `[O, C, k, k]`. `finish` gets
-/// the values of some whole windows as soon as they are done.
+/// Windows `y` `[N, H', W', O]` of images `x` `[N, H, W, C]` under `w` `[O, C, k, k]`.
+///
+/// As soon as values are done, `finish` gets them: the first channel and a part of one window, or
+/// channel 0 and several whole windows.
 pub fn windows_of(
     at: Windows,
     channels: Channels,
     x: &[f32],
     w: &[f32],
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
     let w = channels_last(w, channels, at.area());
-    let depth = at.area() * channels.image;
+    let (depth, across) = (at.area() * channels.image, at.windows[1]);
     let weight = Matrix::new(&w, channels.windows, depth).transposed();
     let mut y = overwritten(at.count() * channels.windows);
-    let rows = at.rows_at_once(depth);
-    let across = at.windows[1];
-    pool::for_each_part(&mut y, rows * across * channels.windows, |index, part| {
-        let first = index * rows;
-        let lines = first..first + part.len() / (across * channels.windows).max(1);
-        let height = lines.len() * across;
-        with_scratch(height * depth, |columns| {
-            gather(at, x, channels.image, lines, 0..at.area(), columns);
-            let columns = Matrix::new(columns, height, depth);
-            multiply_here(part, Into::Overwritten, columns, weight);
+    let line = across * channels.windows;
+    let copy = |lines: Range<usize>, columns: &mut [f32]| {
+        gather(at, x, channels.image, lines, 0..at.area(), columns);
+    };
+    if w.len() < LARGE {
+        let rows = at.rows_at_once(depth);
+        pool::for_each_part(&mut y, rows * line, |index, part| {
+            let first = index * rows;
+            let lines = first..first + part.len() / line.max(1);
+            let height = lines.len() * across;
+            with_scratch(height * depth, |columns| {
+                copy(lines, columns);
+                let columns = Matrix::new(columns, height, depth);
+                multiply_here(part, Into::Overwritten, columns, weight);
+            });
+            finish(0, part);
         });
-        finish(part);
-    });
+        return y;
+    }
+    // Packing a large weight costs as much as some hundred windows: all threads share one product.
+    let rows = at.rows_in_product();
+    for (index, part) in y.chunks_mut(rows * line).enumerate() {
+        let height = part.len() / channels.windows;
+        with_scratch(height * depth, |columns| {
+            pool::for_each_part(columns, across * depth, |line, columns| {
+                let line = index * rows + line;
+                copy(line..line + 1, columns);
+            });
+            let columns = Matrix::new(columns, height, depth);
+            multiply(part, Into::Overwritten, columns, weight, &finish);
+        });
+    }
     y
 }
 
 /// Images `x` `[N, H, W, C]` of windows `y` `[N, H', W', O]` under `w` `[O, C, k, k]`: sums where
-/// windows overlap. `finish` gets the values of some whole images as soon as they are done.
+/// windows overlap. `finish` as in [`windows_of`], of whole images.
 pub fn images_of(
     at: Windows,
     channels: Channels,
     y: &[f32],
     w: &[f32],
-    finish: impl Fn(&mut [f32]) + Sync,
+    finish: impl Fn(usize, &mut [f32]) + Sync,
 ) -> Vec<f32> {
     let w = channels_last(w, channels, at.area());
     let depth = at.area() * channels.image;
@@ -90,33 +111,43 @@ pub fn images_of(
     let image = at.image[0] * at.image[1] * channels.image;
     let mut x = overwritten(at.batch * image);
     let [down, across] = at.windows;
-    let at_once = at.rows_at_once(depth);
-    let images = (at_once / down.max(1)).clamp(1, at.batch.div_ceil(TASKS).max(1));
-    pool::for_each_part(&mut x, images * image, |index, part| {
-        part.fill(0.0);
-        let end = (index + 1) * images * down;
-        let mut line = index * images * down;
-        let end = end.min(at.batch * down);
-        while line < end {
-            let lines = line..end.min(line + at_once);
-            line = lines.end;
-            let height = lines.len() * across;
-            with_scratch(height * depth, |columns| {
-                let values = &y[lines.start * across * channels.windows..];
-                let values = Matrix::new(values, height, channels.windows);
-                multiply_here(columns, Into::Overwritten, values, weight);
-                let before = index * images * down;
-                scatter(
-                    at,
-                    columns,
-                    channels.image,
-                    lines.start - before..lines.end - before,
-                    part,
-                );
+    let values = |lines: Range<usize>| {
+        let values = &y[lines.start * across * channels.windows..];
+        Matrix::new(values, lines.len() * across, channels.windows)
+    };
+    if w.len() < LARGE {
+        let at_once = at.rows_at_once(depth);
+        let images = (at_once / down.max(1)).clamp(1, at.batch.div_ceil(TASKS).max(1));
+        pool::for_each_part(&mut x, images * image, |index, part| {
+            part.fill(0.0);
+            let start = index * images * down;
+            let end = (start + images * down).min(at.batch * down);
+            for first in (start..end).step_by(at_once) {
+                let lines = first..end.min(first + at_once);
+                with_scratch(lines.len() * across * depth, |columns| {
+                    multiply_here(columns, Into::Overwritten, values(lines.clone()), weight);
+                    let within = lines.start - start..lines.end - start;
+                    scatter(at, columns, channels.image, within, part);
+                });
+            }
+            finish(0, part);
+        });
+        return x;
+    }
+    let images = (at.rows_in_product() / down.max(1)).max(1);
+    for (index, part) in x.chunks_mut(images * image).enumerate() {
+        let lines = index * images * down..(index * images + part.len() / image) * down;
+        with_scratch(lines.len() * across * depth, |columns| {
+            multiply(columns, Into::Overwritten, values(lines), weight, |_, _| {});
+            let size = down * across * depth;
+            pool::for_each_part(part, image, |index, image| {
+                image.fill(0.0);
+                let columns = &columns[index * size..][..size];
+                scatter(at, columns, channels.image, 0..down, image);
+                finish(0, image);
             });
-        }
-        finish(part);
-    });
+        });
+    }
     x
 }
 
@@ -131,12 +162,12 @@ pub fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f
         true => (pool::threads().min(area).min(depth / 16).max(1), 1),
         false => (1, TASKS.min(lines.max(1))),
     };
+    let positions = |part: usize| part * area / parts..(part + 1) * area / parts;
     let mut sums = vec![0.0; size * groups];
     let shared = Shared::new(&mut sums);
     pool::for_each(parts * groups, |task| {
-        let (group, part) = (task / parts, task % parts);
+        let (group, positions) = (task / parts, positions(task % parts));
         let lines = group * lines / groups..(group + 1) * lines / groups;
-        let positions = part * area / parts..(part + 1) * area / parts;
         let start = group * size + positions.start * inner * channels.windows;
         #[allow(unsafe_code, reason = "parts of one matrix on several threads")]
         // SAFETY: the tasks have different groups or positions.
@@ -149,19 +180,23 @@ pub fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f
             *total += other;
         }
     }
-    // `[k, k, C, O]` to `[O, C, k, k]`.
+    // From `[O, pixels, C]` for each part to `[O, C, k, k]`.
     let mut w = overwritten(size);
     pool::for_each_part(&mut w, depth, |output, w| {
-        for (channel, w) in w.chunks_exact_mut(area).enumerate() {
-            for (position, w) in w.iter_mut().enumerate() {
-                *w = total[(position * inner + channel) * channels.windows + output];
+        with_scratch(depth, |row| {
+            for part in 0..parts {
+                let pixels = positions(part);
+                let (start, length) = (pixels.start * inner, pixels.len() * inner);
+                let from = &total[start * channels.windows + output * length..][..length];
+                row[start..start + length].copy_from_slice(from);
             }
-        }
+            transpose(row, area, inner, w);
+        });
     });
     w
 }
 
-/// Adds the products over some rows of windows for some of their pixels to `sums`, `[pixels, C, O]`.
+/// Adds the products over some rows of windows for some of their pixels to `sums`, `[O, pixels, C]`.
 fn add_weight(
     at: Windows,
     channels: Channels,
@@ -171,16 +206,17 @@ fn add_weight(
     sums: &mut [f32],
 ) {
     let (across, depth) = (at.windows[1], positions.len() * channels.image);
-    let at_once = at.rows_at_once(depth);
+    // Of the whole depth: the order of the sums must not depend on the parts.
+    let at_once = at.rows_at_once(at.area() * channels.image);
     for first in lines.clone().step_by(at_once) {
         let lines = first..lines.end.min(first + at_once);
         let height = lines.len() * across;
         let values = &y[first * across * channels.windows..];
-        let values = Matrix::new(values, height, channels.windows);
+        let values = Matrix::new(values, height, channels.windows).transposed();
         with_scratch(height * depth, |columns| {
             gather(at, x, channels.image, lines, positions.clone(), columns);
-            let columns = Matrix::new(columns, height, depth).transposed();
-            multiply_here(sums, Into::Sum, columns, values);
+            let columns = Matrix::new(columns, height, depth);
+            multiply_here(sums, Into::Sum, values, columns);
         });
     }
 }
@@ -214,6 +250,8 @@ vectorised! {
 
 /// Tasks that work on a batch is cut into where their number shows in the result.
 const TASKS: usize = 8;
+/// Values of a weight from which on all threads share a product.
+const LARGE: usize = 128 * 1024;
 /// Values of a weight that may be kept once for each task.
 const SMALL: usize = 32 * 1024;
 
@@ -247,6 +285,11 @@ impl Windows {
         const VALUES: usize = 512 * 1024;
         let windows = (VALUES / depth.max(1)).clamp(256, 1024);
         (windows / self.windows[1].max(1)).max(1)
+    }
+
+    /// Rows of windows in a product that all threads share.
+    fn rows_in_product(&self) -> usize {
+        (1024 / self.windows[1].max(1)).max(1)
     }
 
     /// The part of a row of a window's pixels `pixels`, from column `start` of the image (counted

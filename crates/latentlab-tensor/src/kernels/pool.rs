@@ -2,33 +2,26 @@
 //!
 //! A training step forks and joins dozens of times. Waking a sleeping thread takes 25 to 130 µs on
 //! a virtual machine, as long as many of these tasks; so the workers look out for the next one for
-//! [`SPIN`] before they sleep, which rayon's do not.
+//! a while before they sleep, which rayon's do not.
 
 use std::{
     cell::Cell,
-    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Mutex, OnceLock, TryLockError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, Instant},
 };
 
-/// How long a worker without work stays awake.
-const SPIN: Duration = Duration::from_millis(1);
+/// How often a worker without work looks for some before it sleeps: a millisecond or so.
+const LOOKS: usize = 50_000;
 
-/// The number of threads that [`for_each`] uses, this one included: that of the variable
-/// `RAYON_NUM_THREADS`, or one for each core.
+/// The number of threads that [`for_each`] uses, this one included: that of rayon's global pool, set
+/// by the variable `RAYON_NUM_THREADS`, or one for each core.
 pub fn threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();
-    *THREADS.get_or_init(|| {
-        let wanted = std::env::var("RAYON_NUM_THREADS");
-        let wanted = wanted.ok().and_then(|number| number.parse().ok());
-        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        wanted.filter(|number| *number > 0).unwrap_or_else(cores)
-    })
+    *THREADS.get_or_init(rayon::current_num_threads)
 }
 
 /// Calls `task` with every number below `count` once, on all threads, and returns when all calls
@@ -245,23 +238,21 @@ impl Pool {
 
     /// The number of the first round after `last`.
     fn wait(&self, index: usize, last: usize) -> usize {
-        let start = Instant::now();
-        loop {
-            for _ in 0..256 {
-                let round = self.round.0.load(Ordering::Acquire);
-                if round != last {
-                    return round;
-                }
-                std::hint::spin_loop();
+        for _ in 0..LOOKS {
+            let round = self.round.0.load(Ordering::Acquire);
+            if round != last {
+                return round;
             }
-            if start.elapsed() > SPIN {
-                self.asleep[index].store(true, Ordering::SeqCst);
-                while self.round.0.load(Ordering::SeqCst) == last {
-                    thread::park();
-                }
-                self.asleep[index].store(false, Ordering::SeqCst);
-            }
+            std::hint::spin_loop();
         }
+        self.asleep[index].store(true, Ordering::SeqCst);
+        let mut round = self.round.0.load(Ordering::SeqCst);
+        while round == last {
+            thread::park();
+            round = self.round.0.load(Ordering::SeqCst);
+        }
+        self.asleep[index].store(false, Ordering::SeqCst);
+        round
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (usize, Option<Task<'static>>)> {
@@ -288,7 +279,7 @@ mod tests {
     fn results_come_in_order_also_after_the_workers_slept() {
         for _ in 0..3 {
             assert_eq!(map(50, |index| index * index)[7], 49);
-            thread::sleep(3 * SPIN);
+            thread::sleep(std::time::Duration::from_millis(20));
         }
     }
 

@@ -256,7 +256,7 @@ impl Product {
         }
     }
 
-    fn compute(self, a: &[f32], b: &[f32], finish: impl Fn(&mut [f32]) + Sync) -> Vec<f32> {
+    fn compute(self, a: &[f32], b: &[f32], finish: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
         match self.form {
             Form::Windows => convolve::windows_of(self.at, self.channels, a, b, finish),
             Form::Images => convolve::images_of(self.at, self.channels, a, b, finish),
@@ -296,7 +296,7 @@ impl CustomOp2 for Product {
         b_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (a, b) = (contiguous(a, a_layout)?, contiguous(b, b_layout)?);
-        Ok((CpuStorage::F32(self.compute(a, b, |_| {})), self.shape()))
+        Ok((CpuStorage::F32(self.compute(a, b, |_, _| {})), self.shape()))
     }
 
     fn bwd(
@@ -320,9 +320,12 @@ struct Convolution {
 impl Convolution {
     fn forward(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> (CpuStorage, Shape) {
         let (channels, curve) = (self.product.outputs(), self.curve);
-        let y = self.product.compute(x, w, |values| match bias {
-            None => kernels::activate(curve, None, values),
-            Some(bias) => kernels::activate_rows(curve, bias, values),
+        let y = self.product.compute(x, w, |channel, values| match bias {
+            Some(bias) if values.len() > bias.len() => kernels::activate_rows(curve, bias, values),
+            _ => {
+                let bias = bias.map(|bias| &bias[channel..channel + values.len()]);
+                kernels::activate(curve, bias, values);
+            }
         });
         debug_assert!(bias.is_none_or(|bias| bias.len() == channels));
         (CpuStorage::F32(y), self.product.shape())
