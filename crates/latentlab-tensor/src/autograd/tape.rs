@@ -255,9 +255,11 @@ mod tests {
     /// weight that candle computes (spectral norm) and a value used twice.
     struct Networks {
         store: ParamStore,
-        first: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
-        second: Box<dyn Fn(&Tensor) -> Result<Tensor>>,
+        first: Network,
+        second: Network,
     }
+
+    type Network = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
 
     fn networks() -> Networks {
         let store = ParamStore::new(5, DType::F32, &Device::Cpu);

@@ -54,7 +54,19 @@ vectorised! {
 
     /// [`activate`] for each of several rows.
     pub fn activate_rows(curve: Curve, bias: &[f32], values: &mut [f32]) {
-        for row in values.chunks_exact_mut(bias.len().max(1)) {
+        // Short rows go several at a time, so that they fill a vector.
+        let mut wide = [0.0; WIDE];
+        let bias = match bias.len() {
+            columns @ 1..16 => {
+                let wide = &mut wide[..columns * 16];
+                for (wide, bias) in wide.iter_mut().zip(bias.iter().cycle()) {
+                    *wide = *bias;
+                }
+                &*wide
+            }
+            _ => bias,
+        };
+        for row in values.chunks_mut(bias.len().max(1)) {
             for (value, bias) in row.iter_mut().zip(bias) {
                 *value += bias;
             }
@@ -90,15 +102,35 @@ vectorised! {
         }
     }
 
-    /// Adds the rows of `values`, each as long as `sums`, to `sums`, in their order.
+    /// Adds the rows of `values`, each as long as `sums`, to `sums`: short rows in sixteen sums side
+    /// by side, others in their order.
     pub fn add_column_sums(values: &[f32], sums: &mut [f32]) {
-        for row in values.chunks_exact(sums.len().max(1)) {
+        let columns = sums.len();
+        if columns == 0 || columns >= 16 {
+            for row in values.chunks_exact(columns.max(1)) {
+                for (sum, value) in sums.iter_mut().zip(row) {
+                    *sum += value;
+                }
+            }
+            return;
+        }
+        let mut wide = [0.0; WIDE];
+        let wide = &mut wide[..columns * 16];
+        for rows in values.chunks(columns * 16) {
+            for (sum, value) in wide.iter_mut().zip(rows) {
+                *sum += value;
+            }
+        }
+        for row in wide.chunks_exact(columns) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += value;
             }
         }
     }
 }
+
+/// Sixteen of the longest rows that are short.
+const WIDE: usize = 15 * 16;
 
 /// Values that one task handles: 64 KiB, so that what it reads and writes fits a core's cache.
 const TASK: usize = 16 * 1024;

@@ -233,7 +233,7 @@ fn channels_last(w: &[f32], channels: Channels, area: usize) -> Vec<f32> {
 }
 
 vectorised! {
-    /// `[rows, columns]` to `[columns, rows]`.
+    /// `[rows, columns]` to `[columns, rows]`, in blocks of rows that a cache line holds.
     pub fn transpose(values: &[f32], rows: usize, columns: usize, result: &mut [f32]) {
         const BLOCK: usize = 16;
         for first in (0..rows).step_by(BLOCK) {

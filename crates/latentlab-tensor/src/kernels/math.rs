@@ -24,7 +24,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 8.333_452e-3;
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5.000_000_1e-1;
+    let p = p * r + 0.5;
     let p = p * (r * r) + r + 1.0;
     // The lowest bits of `rounded` are n: moved to the place of an exponent, they make 2ⁿ.
     let power = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
@@ -91,10 +91,10 @@ pub fn tanh(x: f32) -> f32 {
     // Near 0 the difference 1 - e loses digits: the series (Cephes, tanhf) does not.
     let q = x * x;
     let p = -5.704_988_7e-3;
-    let p = p * q + 2.063_908_9e-2;
+    let p = p * q + 2.063_909e-2;
     let p = p * q - 5.373_971_4e-2;
     let p = p * q + 1.333_144_2e-1;
-    let p = p * q - 3.333_328_2e-1;
+    let p = p * q - 3.333_328e-1;
     let near = x + x * (q * p);
     let far = if x < 0.0 { -far } else { far };
     if x.abs() < 0.625 { near } else { far }
