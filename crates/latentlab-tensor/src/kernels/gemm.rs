@@ -1,14 +1,19 @@
-//! Products of matrices on all threads, by `faer`.
+//! Products of matrices on all threads, by a kept crate on each.
 //!
-//! `faer` has the fastest single-threaded product for the CPU among the kept crates (measured
-//! against `gemm`, `matrixmultiply` and Intel's MKL); it is called once for each piece of the
+//! Which crate is the processor's business, see [`Library`]; it is called once for each piece of the
 //! result. Each entry of a product is one sum in the order of its inner index, however the result
-//! is cut: a test holds `faer` to that, and with it to bytes that do not depend on the number of
-//! threads.
+//! is cut: a test holds both crates to that, and with it to bytes that do not depend on the number
+//! of threads.
 
-use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
+mod library;
 
-use super::pool;
+use std::cell::RefCell;
+
+pub use library::Library;
+use library::{Left, Right, Target};
+
+use super::{overwritten, pool};
+use crate::vectorised;
 
 /// A matrix in a slice: row `i`, column `j` is at `i · strides[0] + j · strides[1]`.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +56,22 @@ impl<'a> Matrix<'a> {
         self.sizes[1]
     }
 
-    fn faer(&self) -> MatRef<'a, f32> {
-        let ([rows, columns], [down, right]) = (self.sizes, self.strides);
-        #[allow(unsafe_code, reason = "faer's constructor of a strided matrix")]
-        // SAFETY: both constructors above keep the last entry within `values`.
-        unsafe {
-            let start = self.values.as_ptr();
-            MatRef::from_raw_parts(start, rows, columns, down as isize, right as isize)
+    /// Whether the entries of a column, not those of a row, lie one after the other.
+    fn is_transposed(&self) -> bool {
+        self.strides[0] < self.strides[1]
+    }
+
+    fn rows_from(&self, row: usize) -> Left {
+        Left {
+            start: self.values[row * self.strides[0]..].as_ptr(),
+            strides: self.strides,
+        }
+    }
+
+    fn columns_from(&self, column: usize) -> Right {
+        Right {
+            start: self.values[column * self.strides[1]..].as_ptr(),
+            strides: self.strides,
         }
     }
 }
@@ -71,25 +85,25 @@ pub enum Into {
     Sum,
 }
 
-impl Into {
-    fn faer(self) -> Accum {
-        match self {
-            Self::Overwritten => Accum::Replace,
-            Self::Sum => Accum::Add,
-        }
-    }
-}
-
 /// The product of `a` `[M, K]` and `b` `[K, N]` into `result` `[M, N]`, on this thread.
 ///
 /// # Panics
 /// If the sizes do not fit.
 pub fn multiply_here(result: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    let ([rows, inner], [same, columns]) = (a.sizes, b.sizes);
-    assert_eq!(inner, same, "inner sizes of a product");
-    assert_eq!(result.len(), rows * columns, "size of a product");
-    let result = MatMut::from_row_major_slice_mut(result, rows, columns);
-    matmul(result, into.faer(), a.faer(), b.faer(), 1.0, Par::Seq);
+    let [rows, columns, inner] = sizes(result, a, b);
+    if result.is_empty() {
+        return;
+    }
+    let target = Target {
+        start: result.as_mut_ptr(),
+        sizes: [rows, columns],
+        strides: [columns, 1],
+    };
+    #[allow(unsafe_code, reason = "products on raw memory")]
+    // SAFETY: the sizes fit, which `sizes` checked, and `result` is borrowed for this call.
+    unsafe {
+        Library::of_processor().multiply(target, into, a.rows_from(0), b.columns_from(0), inner);
+    }
 }
 
 /// The product of `a` `[M, K]` and `b` `[K, N]` into `result` `[M, N]`, on all threads.
@@ -106,37 +120,165 @@ pub fn multiply(
     b: Matrix<'_>,
     finish: impl Fn(usize, &mut [f32]) + Sync,
 ) {
-    let ([rows, inner], [same, columns]) = (a.sizes, b.sizes);
-    assert_eq!(inner, same, "inner sizes of a product");
-    assert_eq!(result.len(), rows * columns, "size of a product");
-    let pieces = Pieces::cut(rows, columns, inner, pool::threads());
-    let shared = pool::Shared::new(result);
-    pool::for_each(pieces.count(), |index| {
-        let ([row, column], [height, width]) = pieces.get(index);
-        let start = shared.pointer(row * columns + column);
-        #[allow(unsafe_code, reason = "columns of one matrix on several threads")]
-        // SAFETY: row `i` of the piece is `width` entries from `start + i · columns`, within
-        // `result`; the pieces have no entry in common.
-        let target =
-            unsafe { MatMut::from_raw_parts_mut(start, height, width, columns as isize, 1) };
-        let (a, b) = (
-            a.faer().subrows(row, height),
-            b.faer().subcols(column, width),
-        );
-        matmul(target, into.faer(), a, b, 1.0, Par::Seq);
-        for row in row..row + height {
-            #[allow(unsafe_code, reason = "columns of one matrix on several threads")]
-            // SAFETY: a row of this piece, as above; `target` is gone.
-            let part = unsafe { shared.part(row * columns + column, width) };
-            finish(column, part);
+    multiply_by(
+        Library::of_processor(),
+        pool::available(),
+        (result, into),
+        [a, b],
+        finish,
+    );
+}
+
+/// The products of several pairs of factors, on all threads, one after the other in `results`.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub fn multiply_each(results: &mut [f32], into: Into, factors: &[(Matrix<'_>, Matrix<'_>)]) {
+    let library = Library::of_processor();
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (a, b) in factors {
+        let (rows, columns) = (a.rows(), b.columns());
+        assert_eq!(a.columns(), b.rows(), "inner sizes of a product");
+        let cut = Pieces::cut(rows, columns, a.columns(), pool::available());
+        pieces.extend((0..cut.count()).map(|index| (start, *a, *b, cut.get(index))));
+        start += rows * columns;
+    }
+    assert_eq!(results.len(), start, "size of the products");
+    let shared = pool::Shared::new(results);
+    pool::for_each(pieces.len(), |index| {
+        let (start, a, b, ([row, column], sizes)) = pieces[index];
+        let columns = b.columns();
+        let target = Target {
+            start: shared.pointer(start + row * columns + column),
+            sizes,
+            strides: [columns, 1],
+        };
+        #[allow(unsafe_code, reason = "products on raw memory")]
+        // SAFETY: the piece lies within the three matrices, and no other task has any of it.
+        unsafe {
+            library.multiply(
+                target,
+                into,
+                a.rows_from(row),
+                b.columns_from(column),
+                a.columns(),
+            );
         }
     });
 }
 
+/// [`multiply`] by one of the crates, in as many pieces as so many threads would want.
+fn multiply_by(
+    library: Library,
+    threads: usize,
+    (result, into): (&mut [f32], Into),
+    [a, b]: [Matrix<'_>; 2],
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let [rows, columns, inner] = sizes(result, a, b);
+    let pieces = Pieces::cut(rows, columns, inner, threads);
+    let turned = into == Into::Overwritten && pays_turned(rows, columns, inner, b);
+    let shared = pool::Shared::new(result);
+    pool::for_each(pieces.count(), |index| {
+        let ([row, column], sizes) = pieces.get(index);
+        let (a, b) = (a.rows_from(row), b.columns_from(column));
+        let start = shared.pointer(row * columns + column);
+        let [height, width] = sizes;
+        #[allow(unsafe_code, reason = "columns of one matrix on several threads")]
+        // SAFETY: row `i` of the piece is `width` entries from `start + i · columns`, within
+        // `result`; the pieces have no entry in common, and all are within their matrices.
+        let part =
+            |row: usize| unsafe { std::slice::from_raw_parts_mut(start.add(row * columns), width) };
+        if turned {
+            with_scratch(height * width, |columns| {
+                let target = Target {
+                    start: columns.as_mut_ptr(),
+                    sizes,
+                    strides: [1, height],
+                };
+                #[allow(unsafe_code, reason = "products on raw memory")]
+                // SAFETY: the scratch has the size of the piece, which lies within its matrices.
+                unsafe {
+                    library.multiply(target, into, a, b, inner);
+                }
+                for first in (0..height).step_by(LINE) {
+                    let rows = first..height.min(first + LINE);
+                    let mut lines = rows.clone().map(part);
+                    let mut lines: [&mut [f32]; LINE] =
+                        std::array::from_fn(|_| lines.next().unwrap_or_default());
+                    turn(columns, height, first, &mut lines[..rows.len()]);
+                    lines[..rows.len()]
+                        .iter_mut()
+                        .for_each(|line| finish(column, line));
+                }
+            });
+            return;
+        }
+        let target = Target {
+            start,
+            sizes,
+            strides: [columns, 1],
+        };
+        #[allow(unsafe_code, reason = "products on raw memory")]
+        // SAFETY: the piece lies within the three matrices, and no other task has any of it.
+        unsafe {
+            library.multiply(target, into, a, b, inner);
+        }
+        (0..height).for_each(|row| finish(column, part(row)));
+    });
+}
+
+/// Rows, columns and inner size of a product.
+fn sizes(result: &[f32], a: Matrix<'_>, b: Matrix<'_>) -> [usize; 3] {
+    let ([rows, inner], [same, columns]) = (a.sizes, b.sizes);
+    assert_eq!(inner, same, "inner sizes of a product");
+    assert_eq!(result.len(), rows * columns, "size of a product");
+    [rows, columns, inner]
+}
+
+/// Whether the transpose of the result is better computed, and turned afterwards.
+///
+/// The crates bring the right factor into rows first. Where that is the larger one and lies in
+/// columns, as the weight of a layer does, it costs a quarter of the time of a product with a batch
+/// of some hundred rows; turning the factors around leaves the weight where it is. Decided by the
+/// whole sizes, not by those of a piece.
+fn pays_turned(rows: usize, columns: usize, inner: usize, b: Matrix<'_>) -> bool {
+    b.is_transposed() && (LINE..=256).contains(&rows) && columns >= 320 && inner >= 128
+}
+
+/// Values in a cache line.
+const LINE: usize = 16;
+
+vectorised! {
+    /// Writes to `lines` the rows of a matrix from `first` on, whose columns of `height` entries lie
+    /// one after the other in `columns`.
+    fn turn(columns: &[f32], height: usize, first: usize, lines: &mut [&mut [f32]]) {
+        for (place, column) in columns.chunks_exact(height).enumerate() {
+            let column = &column[first..first + lines.len()];
+            for (line, value) in lines.iter_mut().zip(column) {
+                line[place] = *value;
+            }
+        }
+    }
+}
+
+thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
+
+/// Lends `count` values of this thread, whatever they hold, to be overwritten.
+fn with_scratch<R>(count: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < count {
+            *scratch = overwritten(count);
+        }
+        task(&mut scratch[..count])
+    })
+}
+
 /// The result of a product, cut along its longer side.
 ///
-/// No piece is narrower than [`GRAIN`](Self::GRAIN), unless the whole is: `faer` adds up a product
-/// with a single column in another order.
+/// No piece is narrower than [`LEAST`](Self::LEAST), unless the whole is: the crates add up small
+/// products in another order.
 struct Pieces {
     sizes: [usize; 2],
     /// Whether rows are cut, not columns.
@@ -151,19 +293,25 @@ impl Pieces {
     const FEW: usize = 1 << 17;
     /// Pieces are cut at multiples of the registers' width.
     const GRAIN: usize = 16;
+    /// Rows or columns of the smallest piece: more than the 64 up to which `gemm` cuts sums itself.
+    const LEAST: usize = 80;
 
     fn cut(rows: usize, columns: usize, inner: usize, threads: usize) -> Self {
         let by_rows = rows > columns;
         let long = rows.max(columns);
         let wanted = (rows * columns * inner / Self::FEW).clamp(1, threads);
         let step = long.div_ceil(wanted).next_multiple_of(Self::GRAIN);
-        let left_over = long % step;
-        let whole = long / step + usize::from(left_over >= Self::GRAIN);
+        let step = step.max(Self::LEAST);
+        let whole = long / step + usize::from(long % step >= Self::LEAST);
         Self {
             sizes: [rows, columns],
             by_rows,
             step,
-            count: if long == 0 { 0 } else { whole.max(1) },
+            count: if rows.min(columns) == 0 {
+                0
+            } else {
+                whole.max(1)
+            },
         }
     }
 
@@ -219,13 +367,14 @@ mod tests {
             (m, k, n) in (1usize..70, 1usize..90, 1usize..70),
             turns in any::<[bool; 2]>(),
             add in any::<bool>(),
+            library in library(),
         ) {
             let (a, b) = (values(m * k, 0), values(k * n, 1));
             let (a, b) = (matrix(&a, m, k, turns[0]), matrix(&b, k, n, turns[1]));
             let before = values(m * n, 2);
             let mut result = before.clone();
             let into = if add { Into::Sum } else { Into::Overwritten };
-            multiply(&mut result, into, a, b, |_, _| {});
+            multiply_by(library, 2, (&mut result, into), [a, b], |_, _| {});
             for (place, (result, before)) in result.iter().zip(before).enumerate() {
                 let terms = (0..k).map(|inner| at(a, place / n, inner) * at(b, inner, place % n));
                 let expected = terms.sum::<f64>() + if add { f64::from(before) } else { 0.0 };
@@ -236,38 +385,56 @@ mod tests {
         /// Cut for any number of threads, every entry comes out in the same bits.
         #[test]
         fn the_cut_does_not_show(
-            (m, k, n) in (1usize..300, 1usize..900, 1usize..300),
+            (m, k, n) in (1usize..300, 1usize..900, 1usize..600),
             turns in any::<[bool; 2]>(),
+            add in any::<bool>(),
             threads in 2usize..9,
+            library in library(),
         ) {
             let (a, b) = (values(m * k, 3), values(k * n, 4));
             let (a, b) = (matrix(&a, m, k, turns[0]), matrix(&b, k, n, turns[1]));
-            let mut whole = vec![0.0; m * n];
-            multiply_here(&mut whole, Into::Overwritten, a, b);
-            let pieces = Pieces::cut(m, n, k, threads);
-            for index in 0..pieces.count() {
-                let ([row, column], [height, width]) = pieces.get(index);
-                let mut part = faer::Mat::<f32>::zeros(height, width);
-                let (a, b) = (a.faer().subrows(row, height), b.faer().subcols(column, width));
-                let mut rows = vec![0.0; height * width];
-                let target = MatMut::from_row_major_slice_mut(&mut rows, height, width);
-                matmul(target, Accum::Replace, a, b, 1.0, Par::Seq);
-                part.as_mut().copy_from(MatRef::from_row_major_slice(&rows, height, width));
-                for i in 0..height {
-                    for j in 0..width {
-                        let whole = whole[(row + i) * n + column + j];
-                        prop_assert_eq!(part[(i, j)].to_bits(), whole.to_bits());
-                    }
-                }
+            let into = if add { Into::Sum } else { Into::Overwritten };
+            let bits = |threads| {
+                let mut result = values(m * n, 5);
+                multiply_by(library, threads, (&mut result, into), [a, b], |_, _| {});
+                result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(bits(1), bits(threads));
+        }
+    }
+
+    fn library() -> impl Strategy<Value = Library> {
+        prop_oneof![Just(Library::Faer), Just(Library::Gemm)]
+    }
+
+    #[test]
+    fn a_turned_product_is_the_product() {
+        let (m, k, n) = (37, 130, 325);
+        let (a, b) = (values(m * k, 3), values(k * n, 4));
+        let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, n, k).transposed());
+        assert!(pays_turned(m, n, k, b));
+        for library in [Library::Faer, Library::Gemm] {
+            let mut result = vec![f32::NAN; m * n];
+            let target = (&mut result[..], Into::Overwritten);
+            multiply_by(library, 2, target, [a, b], |_, _| {});
+            for (place, result) in result.iter().enumerate() {
+                let terms = (0..k).map(|inner| at(a, place / n, inner) * at(b, inner, place % n));
+                assert!((f64::from(*result) - terms.sum::<f64>()).abs() < 1e-4);
             }
         }
     }
 
     #[test]
     fn every_row_is_finished_once() {
-        let (m, k, n) = (100, 200, 300);
+        for turned in [false, true] {
+            assert_every_row_is_finished_once(turned);
+        }
+    }
+
+    fn assert_every_row_is_finished_once(turned: bool) {
+        let (m, k, n) = (100, 200, 400);
         let (a, b) = (values(m * k, 5), values(k * n, 6));
-        let (a, b) = (Matrix::new(&a, m, k), Matrix::new(&b, k, n));
+        let (a, b) = (Matrix::new(&a, m, k), matrix(&b, k, n, turned));
         let (mut plain, mut finished) = (vec![0.0; m * n], vec![0.0; m * n]);
         multiply(&mut plain, Into::Overwritten, a, b, |_, _| {});
         multiply(&mut finished, Into::Overwritten, a, b, |column, row| {

@@ -24,6 +24,14 @@ pub fn threads() -> usize {
     *THREADS.get_or_init(rayon::current_num_threads)
 }
 
+/// The number of threads that a [`for_each`] called here would use: one within a task.
+pub fn available() -> usize {
+    match INSIDE.with(Cell::get) {
+        true => 1,
+        false => threads(),
+    }
+}
+
 /// Calls `task` with every number below `count` once, on all threads, and returns when all calls
 /// have. Which thread makes which call is left open.
 ///

@@ -16,7 +16,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, negative, outside_unit};
+use super::rule::{At, negative, outside_unit, settled, settled_square};
 use crate::{
     Result,
     parallel::{Chunk, real},
@@ -145,8 +145,8 @@ impl Coefficients {
         let slots = mean.iter_mut().zip(square);
         for ((x, g), (m, v)) in chunk.values.iter_mut().zip(chunk.source).zip(slots) {
             let g = *g + decay * *x;
-            *m = beta1 * *m + one_minus_beta1 * g;
-            *v = beta2 * *v + one_minus_beta2 * g * g;
+            *m = settled(beta1 * *m + one_minus_beta1 * g);
+            *v = settled_square(beta2 * *v + one_minus_beta2 * g * g);
             *x = keep * *x - pace * *m / (v.sqrt() * root + eps);
         }
     }

@@ -13,7 +13,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, negative, outside_unit};
+use super::rule::{At, negative, outside_unit, settled, settled_square};
 use crate::{
     Result,
     parallel::{Chunk, real},
@@ -54,7 +54,7 @@ impl RmsProp {
         let elements = chunk.values.iter_mut().zip(chunk.source).zip(square);
         let scaled = |x: T, g: T, v: &mut T| {
             let g = g + decay * x;
-            *v = alpha * *v + one_minus_alpha * g * g;
+            *v = settled_square(alpha * *v + one_minus_alpha * g * g);
             g / (v.sqrt() + eps)
         };
         if self.momentum == 0.0 {
@@ -63,7 +63,7 @@ impl RmsProp {
             }
         } else {
             for (((x, g), v), b) in elements.zip(buffer) {
-                *b = momentum * *b + scaled(*x, *g, v);
+                *b = settled(momentum * *b + scaled(*x, *g, v));
                 *x = *x - lr * *b;
             }
         }

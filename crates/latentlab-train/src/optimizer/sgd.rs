@@ -13,7 +13,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, negative, outside_unit};
+use super::rule::{At, negative, outside_unit, settled};
 use crate::{
     Result,
     parallel::{Chunk, real},
@@ -42,7 +42,7 @@ impl Sgd {
             }
         } else {
             for ((x, g), b) in elements.zip(buffer) {
-                *b = momentum * *b + (*g + decay * *x);
+                *b = settled(momentum * *b + (*g + decay * *x));
                 *x = *x - lr * *b;
             }
         }

@@ -1,0 +1,415 @@
+//! Products of convolutions with 9 multiplications where the definition has 16.
+//!
+//! Where the kernel is twice the stride `s`, as in DCGAN, the pixels whose row leaves the remainder
+//! `p` and whose column leaves `q` when divided by `s` form a plane of their own, and the convolution
+//! is a sum over the `s²` planes of convolutions with kernel 2 and stride 1. For two neighbouring
+//! windows in one dimension, of pixels `x₀ x₁ x₂` and weights `w₀ w₁`, Winograd (1980) has
+//!
+//! ```text
+//! y₀ = x₀ w₀ + x₁ w₁ = m₀ + m₁        m₀ = (x₀ − x₁) w₀
+//! y₁ = x₁ w₀ + x₂ w₁ = m₁ + m₂        m₁ = x₁ (w₀ + w₁)
+//!                                     m₂ = (x₂ − x₁) w₁
+//! ```
+//!
+//! which takes 3 multiplications, not 4, and 9, not 16, for a tile of two by two windows (Lavin and
+//! Gray 2016). Over all tiles and channels each of the 9 is a product of matrices, between the
+//! spectra that the sums around it make of images, weight and windows. A tile at an odd end has no
+//! `y₁` and needs no `m₂`.
+//!
+//! As a trilinear form this is `Σ x̃ᵢ w̃ᵢ ỹᵢ` with `x̃ = (x₀ − x₁, x₁, x₂ − x₁)`,
+//! `w̃ = (w₀, w₀ + w₁, w₁)` and `ỹ = (y₀, y₀ + y₁, y₁)`: the gradients by images and weight come from
+//! the same three maps and their transposes. All coefficients are ±1, so that little is lost to
+//! rounding.
+
+mod lanes;
+mod spectra;
+mod weights;
+
+use std::ops::Range;
+
+use spectra::{images_from, images_to, windows_from, windows_to};
+use weights::{Order, weight_from, weight_to};
+
+use super::{Channels, LARGE, Windows, with_scratch};
+use crate::kernels::{
+    gemm::{Into, Matrix, multiply_each},
+    overwritten,
+    pool::{self, Shared},
+};
+
+/// Channels below which products are too thin to pay.
+const THIN: usize = 16;
+/// Tiles of a batch below which the spectrum of the weight costs more than it saves.
+const FEW: usize = 192;
+
+/// Whether this way is open and the shorter one.
+pub(super) fn pays(at: Windows, channels: Channels) -> bool {
+    at.kernel == 2 * at.stride
+        && channels.image >= THIN
+        && channels.windows >= THIN
+        && at.batch * tiles(at.windows[0], 0) * tiles(at.windows[1], 0) >= FEW
+}
+
+/// See [`super::windows_of`].
+pub(super) fn windows_of(
+    at: Windows,
+    channels: Channels,
+    x: &[f32],
+    w: &[f32],
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let depth = planes(at) * channels.image;
+    let weight = weight_to(at, channels, w, Order::WindowsLast);
+    let line = at.windows[1] * channels.windows;
+    let mut y = overwritten(at.batch * at.windows[0] * line);
+    let result = Shared::new(&mut y);
+    for_each_block(at, channels, |block| {
+        let (input, output) = (
+            block.spectrum(at, depth),
+            block.spectrum(at, channels.windows),
+        );
+        with_scratch(input.len() + output.len(), |scratch| {
+            let (images, windows) = scratch.split_at_mut(input.len());
+            let to = Shared::new(images);
+            block.for_each_line(|image, row| {
+                #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+                // SAFETY: the lines of different rows of tiles do not overlap.
+                let mut lines = unsafe { input.lines(&to, image, row) };
+                images_to(
+                    at,
+                    channels.image,
+                    image_of(at, channels, x, image),
+                    row,
+                    &mut lines,
+                );
+            });
+            let factors: [_; 9] = std::array::from_fn(|place| {
+                let weight = &weight[place * depth * channels.windows..];
+                let weight = Matrix::new(weight, depth, channels.windows);
+                (input.matrix(images, place), weight)
+            });
+            multiply_each(windows, Into::Overwritten, &factors);
+            let windows = &*windows;
+            block.for_each_line(|image, row| {
+                let first = (image * at.windows[0] + 2 * row) * line;
+                let rows = (at.windows[0] - 2 * row).min(2);
+                #[allow(unsafe_code, reason = "lines of one tensor on several threads")]
+                // SAFETY: every row of tiles has its own rows of windows.
+                let y = unsafe { result.part(first, rows * line) };
+                windows_from(at, channels.windows, &output.slices(windows, image, row), y);
+                finish(0, y);
+            });
+        });
+    });
+    y
+}
+
+/// See [`super::images_of`].
+pub(super) fn images_of(
+    at: Windows,
+    channels: Channels,
+    y: &[f32],
+    w: &[f32],
+    finish: impl Fn(usize, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let depth = planes(at) * channels.image;
+    let weight = weight_to(at, channels, w, Order::ImageLast);
+    let size = at.image[0] * at.image[1] * channels.image;
+    let mut x = overwritten(at.batch * size);
+    let result = Shared::new(&mut x);
+    // Images overlap with several rows of tiles, so that blocks are of whole images.
+    for_each_block_of_images(at, channels, |block| {
+        let (input, output) = (
+            block.spectrum(at, channels.windows),
+            block.spectrum(at, depth),
+        );
+        with_scratch(input.len() + output.len(), |scratch| {
+            let (windows, images) = scratch.split_at_mut(input.len());
+            let to = Shared::new(windows);
+            block.for_each_line(|image, row| {
+                #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+                // SAFETY: the lines of different rows of tiles do not overlap.
+                let mut lines = unsafe { input.lines(&to, image, row) };
+                windows_to(
+                    at,
+                    channels.windows,
+                    windows_at(at, channels, y, image),
+                    row,
+                    &mut lines,
+                );
+            });
+            let factors: [_; 9] = std::array::from_fn(|place| {
+                let weight = &weight[place * depth * channels.windows..];
+                let weight = Matrix::new(weight, channels.windows, depth);
+                (input.matrix(windows, place), weight)
+            });
+            multiply_each(images, Into::Overwritten, &factors);
+            let images = &*images;
+            let count = block.images.len() * at.image[0];
+            pool::for_each(count, |line| {
+                let (image, row) = (block.images.start + line / at.image[0], line % at.image[0]);
+                let line = at.image[1] * channels.image;
+                #[allow(unsafe_code, reason = "lines of one tensor on several threads")]
+                // SAFETY: every call has its own row of pixels.
+                let x = unsafe { result.part(image * size + row * line, line) };
+                images_from(at, channels.image, &output.images(images, image), row, x);
+                finish(0, x);
+            });
+        });
+    });
+    x
+}
+
+/// See [`super::weight_of`].
+pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f32> {
+    let depth = planes(at) * channels.image;
+    let mut sums = overwritten(9 * depth * channels.windows);
+    // One block after the other: the order of the sums must not depend on the threads.
+    for (index, block) in blocks(at, channels, 8 * VALUES).into_iter().enumerate() {
+        let (left, right) = (
+            block.spectrum(at, depth),
+            block.spectrum(at, channels.windows),
+        );
+        with_scratch(left.len() + right.len(), |scratch| {
+            let (images, windows) = scratch.split_at_mut(left.len());
+            {
+                let (images, windows) = (Shared::new(images), Shared::new(windows));
+                block.for_each_line(|image, row| {
+                    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+                    // SAFETY: the lines of different rows of tiles do not overlap.
+                    let mut lines = unsafe { left.lines(&images, image, row) };
+                    images_to(
+                        at,
+                        channels.image,
+                        image_of(at, channels, x, image),
+                        row,
+                        &mut lines,
+                    );
+                    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+                    // SAFETY: as above.
+                    let mut lines = unsafe { right.lines(&windows, image, row) };
+                    windows_to(
+                        at,
+                        channels.windows,
+                        windows_at(at, channels, y, image),
+                        row,
+                        &mut lines,
+                    );
+                });
+            }
+            let factors: [_; 9] = std::array::from_fn(|place| {
+                let windows = right.matrix(windows, place).transposed();
+                (windows, left.matrix(images, place))
+            });
+            let into = match index {
+                0 => Into::Overwritten,
+                _ => Into::Sum,
+            };
+            multiply_each(&mut sums, into, &factors);
+        });
+    }
+    weight_from(at, channels, &sums)
+}
+
+/// The pixels of one image.
+fn image_of(at: Windows, channels: Channels, x: &[f32], image: usize) -> &[f32] {
+    let size = at.image[0] * at.image[1] * channels.image;
+    &x[image * size..][..size]
+}
+
+/// The windows of one image.
+fn windows_at(at: Windows, channels: Channels, y: &[f32], image: usize) -> &[f32] {
+    let size = at.windows[0] * at.windows[1] * channels.windows;
+    &y[image * size..][..size]
+}
+
+/// Planes of an image.
+fn planes(at: Windows) -> usize {
+    at.stride * at.stride
+}
+
+/// Tiles along a side with so many windows that need `mᵢ`.
+fn tiles(windows: usize, i: usize) -> usize {
+    match i {
+        2 => windows / 2,
+        _ => windows.div_ceil(2),
+    }
+}
+
+/// Values of spectra that a core's cache holds beside the weight.
+const VALUES: usize = 256 * 1024;
+
+/// Some rows of tiles of each of some images.
+struct Block {
+    images: Range<usize>,
+    rows: Range<usize>,
+}
+
+/// The batch in blocks whose spectra have about so many values.
+fn blocks(at: Windows, channels: Channels, values: usize) -> Vec<Block> {
+    let rows = tiles(at.windows[0], 0);
+    let line = 9 * tiles(at.windows[1], 0) * (planes(at) * channels.image + channels.windows);
+    let lines = (values / line.max(1)).max(1);
+    if lines >= rows {
+        let images = (lines / rows.max(1)).max(1);
+        let starts = (0..at.batch).step_by(images);
+        let blocks = starts.map(|start| Block {
+            images: start..at.batch.min(start + images),
+            rows: 0..rows,
+        });
+        return blocks.collect();
+    }
+    let within = |image| {
+        let starts = (0..rows).step_by(lines);
+        starts.map(move |start| Block {
+            images: image..image + 1,
+            rows: start..rows.min(start + lines),
+        })
+    };
+    (0..at.batch).flat_map(within).collect()
+}
+
+/// Calls `task` for each block of the batch, on all threads.
+///
+/// With a small weight each thread works on blocks of its own. A large one is not worth being read
+/// by every thread: all of them share a block, and within it cut the products.
+fn for_each_block(at: Windows, channels: Channels, task: impl Fn(&Block) + Sync) {
+    let blocks = blocks_for(at, channels);
+    match is_large(at, channels) {
+        true => blocks.iter().for_each(task),
+        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
+    }
+}
+
+/// The same with blocks of whole images.
+fn for_each_block_of_images(at: Windows, channels: Channels, task: impl Fn(&Block) + Sync) {
+    let whole = |block: Block| Block {
+        rows: 0..tiles(at.windows[0], 0),
+        ..block
+    };
+    let first = |block: &Block| block.rows.start == 0;
+    let blocks = blocks_for(at, channels).into_iter();
+    let blocks: Vec<Block> = blocks.filter(first).map(whole).collect();
+    match is_large(at, channels) {
+        true => blocks.iter().for_each(task),
+        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
+    }
+}
+
+fn blocks_for(at: Windows, channels: Channels) -> Vec<Block> {
+    let values = match is_large(at, channels) {
+        true => 8 * VALUES,
+        false => VALUES,
+    };
+    blocks(at, channels, values)
+}
+
+fn is_large(at: Windows, channels: Channels) -> bool {
+    at.kernel * at.kernel * channels.image * channels.windows > LARGE
+}
+
+impl Block {
+    /// Calls `task` for every image and row of tiles, on all threads.
+    fn for_each_line(&self, task: impl Fn(usize, usize) + Sync) {
+        let rows = self.rows.len();
+        pool::for_each(self.images.len() * rows, |line| {
+            task(
+                self.images.start + line / rows,
+                self.rows.start + line % rows,
+            );
+        });
+    }
+
+    /// Where the values of this block's nine matrices lie, for so many values a tile.
+    fn spectrum(&self, at: Windows, width: usize) -> Spectrum<'_> {
+        let lines = |i| {
+            self.rows
+                .end
+                .min(tiles(at.windows[0], i))
+                .saturating_sub(self.rows.start)
+        };
+        let (lines, columns) = (
+            [0, 1, 2].map(lines),
+            [0, 1, 2].map(|i| tiles(at.windows[1], i)),
+        );
+        let mut starts = [0; 10];
+        for place in 0..9 {
+            let tiles = self.images.len() * lines[place / 3] * columns[place % 3];
+            starts[place + 1] = starts[place] + tiles * width;
+        }
+        Spectrum {
+            block: self,
+            width,
+            lines,
+            columns,
+            starts,
+        }
+    }
+}
+
+/// The nine matrices `mᵢⱼ`, `x̃ᵢⱼ` or `ỹᵢⱼ` of a block, one after the other: a row for each tile.
+struct Spectrum<'a> {
+    block: &'a Block,
+    /// Values of a tile.
+    width: usize,
+    /// Rows of tiles of an image that have an `i`.
+    lines: [usize; 3],
+    /// Tiles of such a row that have a `j`.
+    columns: [usize; 3],
+    /// Where each matrix begins, and where the last one ends.
+    starts: [usize; 10],
+}
+
+impl Spectrum<'_> {
+    fn len(&self) -> usize {
+        self.starts[9]
+    }
+
+    /// Matrix `3 i + j`.
+    fn matrix<'v>(&self, values: &'v [f32], place: usize) -> Matrix<'v> {
+        let range = self.starts[place]..self.starts[place + 1];
+        Matrix::new(&values[range.clone()], range.len() / self.width, self.width)
+    }
+
+    /// The values of one row of tiles in each matrix; none where the row has no `i`.
+    fn range(&self, place: usize, image: usize, row: usize) -> Range<usize> {
+        let (lines, line) = (self.lines[place / 3], row - self.block.rows.start);
+        let length = self.columns[place % 3] * self.width;
+        let start =
+            self.starts[place] + ((image - self.block.images.start) * lines + line) * length;
+        match line < lines {
+            true => start..start + length,
+            false => 0..0,
+        }
+    }
+
+    fn slices<'v>(&self, values: &'v [f32], image: usize, row: usize) -> [&'v [f32]; 9] {
+        std::array::from_fn(|place| &values[self.range(place, image, row)])
+    }
+
+    /// The values of all tiles of an image; the block must be of whole images.
+    fn images<'v>(&self, values: &'v [f32], image: usize) -> [&'v [f32]; 9] {
+        std::array::from_fn(|place| {
+            let length = self.lines[place / 3] * self.columns[place % 3] * self.width;
+            &values[self.starts[place] + (image - self.block.images.start) * length..][..length]
+        })
+    }
+
+    /// [`slices`](Self::slices) to write to.
+    ///
+    /// # Safety
+    /// Nobody else may hold the lines of this row.
+    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+    unsafe fn lines<'v>(
+        &self,
+        values: &'v Shared<'_, f32>,
+        image: usize,
+        row: usize,
+    ) -> [&'v mut [f32]; 9] {
+        std::array::from_fn(|place| {
+            let range = self.range(place, image, row);
+            // SAFETY: ranges of different matrices do not overlap; the rest is the caller's word.
+            unsafe { values.part(range.start, range.len()) }
+        })
+    }
+}

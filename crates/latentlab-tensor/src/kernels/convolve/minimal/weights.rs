@@ -1,0 +1,136 @@
+//! The maps between a weight and its spectrum.
+
+use super::super::{Channels, Windows};
+use super::{
+    lanes::{LANES, add, both, load, store},
+    planes,
+};
+use crate::{
+    kernels::{
+        overwritten,
+        pool::{self, Shared},
+    },
+    vectorised,
+};
+
+/// Which channels of a weight's spectrum lie side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nine matrices `[planes · C, O]`.
+    WindowsLast,
+    /// Nine matrices `[O, planes · C]`.
+    ImageLast,
+}
+
+/// `w̃ = (w₀, w₀ + w₁, w₁)` in both directions and every plane, of a weight `[O, C, k, k]`.
+pub(super) fn weight_to(at: Windows, channels: Channels, w: &[f32], order: Order) -> Vec<f32> {
+    let (inner, outer) = (channels.image, channels.windows);
+    let size = planes(at) * inner * outer;
+    let mut spectrum = overwritten(9 * size);
+    let to = Shared::new(&mut spectrum);
+    // One channel of the one kind, and all of the other, which lie side by side.
+    let (tasks, length, step) = match order {
+        Order::WindowsLast => (inner, outer, inner),
+        Order::ImageLast => (outer, inner, 1),
+    };
+    let area = at.kernel * at.kernel;
+    pool::for_each(tasks, |channel| {
+        let first = match order {
+            Order::WindowsLast => channel * area,
+            Order::ImageLast => channel * inner * area,
+        };
+        for plane in 0..planes(at) {
+            let row = match order {
+                Order::WindowsLast => plane * inner + channel,
+                Order::ImageLast => channel * planes(at) + plane,
+            };
+            let mut lines: [&mut [f32]; 9] = std::array::from_fn(|frequency| {
+                #[allow(unsafe_code, reason = "rows of matrices on several threads")]
+                // SAFETY: every task has its own rows, and every frequency its own matrix.
+                unsafe {
+                    to.part(frequency * size + row * length, length)
+                }
+            });
+            spread(at.stride, plane, &w[first..], step * area, &mut lines);
+        }
+    });
+    spectrum
+}
+
+/// The weight `[O, C, k, k]` of nine sums `[O, planes · C]`: `w₀ = g₀ + g₁` and `w₁ = g₁ + g₂` in both
+/// directions.
+pub(super) fn weight_from(at: Windows, channels: Channels, sums: &[f32]) -> Vec<f32> {
+    let inner = channels.image;
+    let size = planes(at) * inner * channels.windows;
+    let area = at.kernel * at.kernel;
+    let mut w = overwritten(area * inner * channels.windows);
+    pool::for_each_part(&mut w, area * inner, |channel, w| {
+        for plane in 0..planes(at) {
+            let row = (channel * planes(at) + plane) * inner;
+            let lines: [&[f32]; 9] =
+                std::array::from_fn(|frequency| &sums[frequency * size + row..][..inner]);
+            gather(at.stride, plane, &lines, w);
+        }
+    });
+    w
+}
+
+/// Tap `(a, b)` of a plane, in a kernel of twice the stride.
+#[inline(always)]
+fn tap(stride: usize, plane: usize, a: usize, b: usize) -> usize {
+    let (p, q) = (plane / stride, plane % stride);
+    (stride * a + p) * 2 * stride + stride * b + q
+}
+
+vectorised! {
+    /// The nine values of a plane of as many kernels as the lines are long, each `step` values after
+    /// the one before.
+    fn spread(stride: usize, plane: usize, w: &[f32], step: usize, lines: &mut [&mut [f32]; 9]) {
+        let length = lines[0].len();
+        let places = [
+            tap(stride, plane, 0, 0),
+            tap(stride, plane, 0, 1),
+            tap(stride, plane, 1, 0),
+            tap(stride, plane, 1, 1),
+        ];
+        for first in (0..length).step_by(LANES) {
+            let count = LANES.min(length - first);
+            let mut taps = [[0.0; LANES]; 4];
+            for lane in 0..count {
+                let kernel = &w[(first + lane) * step..];
+                for (tap, place) in taps.iter_mut().zip(places) {
+                    tap[lane] = kernel[place];
+                }
+            }
+            let [upper, lower] = [both(taps[0], taps[1]), both(taps[2], taps[3])];
+            for j in 0..3 {
+                store(upper[j], lines[j], first, count);
+                store(add(upper[j], lower[j]), lines[3 + j], first, count);
+                store(lower[j], lines[6 + j], first, count);
+            }
+        }
+    }
+
+    /// The taps of a plane, of the sums of as many kernels as the lines are long.
+    fn gather(stride: usize, plane: usize, lines: &[&[f32]; 9], w: &mut [f32]) {
+        let (area, length) = (4 * stride * stride, lines[0].len());
+        for first in (0..length).step_by(LANES) {
+            let count = LANES.min(length - first);
+            let mut sums = [[0.0; LANES]; 9];
+            for (sum, line) in sums.iter_mut().zip(lines) {
+                *sum = load(line, first, count);
+            }
+            for a in 0..2 {
+                for b in 0..2 {
+                    let place = tap(stride, plane, a, b);
+                    let upper = add(sums[3 * a + b], sums[3 * a + b + 1]);
+                    let lower = add(sums[3 * a + 3 + b], sums[3 * a + b + 4]);
+                    let taps = add(upper, lower);
+                    for (lane, tap) in taps.iter().enumerate().take(count) {
+                        w[(first + lane) * area + place] = *tap;
+                    }
+                }
+            }
+        }
+    }
+}
