@@ -1,6 +1,6 @@
 //! The maps between a weight and its spectrum.
 
-use super::super::{Channels, Windows};
+use super::super::{Channels, Windows, with_scratch};
 use super::{
     lanes::{LANES, add, both, load, store},
     planes,
@@ -35,24 +35,31 @@ pub(super) fn weight_to(at: Windows, channels: Channels, w: &[f32], order: Order
     };
     let area = at.kernel * at.kernel;
     pool::for_each(tasks, |channel| {
-        let first = match order {
-            Order::WindowsLast => channel * area,
-            Order::ImageLast => channel * inner * area,
+        let kernels = match order {
+            Order::WindowsLast => &w[channel * area..],
+            Order::ImageLast => &w[channel * inner * area..],
         };
-        for plane in 0..planes(at) {
-            let row = match order {
-                Order::WindowsLast => plane * inner + channel,
-                Order::ImageLast => channel * planes(at) + plane,
-            };
-            let mut lines: [&mut [f32]; 9] = std::array::from_fn(|frequency| {
-                #[allow(unsafe_code, reason = "rows of matrices on several threads")]
-                // SAFETY: every task has its own rows, and every frequency its own matrix.
-                unsafe {
-                    to.part(frequency * size + row * length, length)
+        with_scratch(BLOCK * area, |taps| {
+            for first in (0..length).step_by(BLOCK) {
+                let count = BLOCK.min(length - first);
+                let taps = &mut taps[..count * area];
+                read_taps(&kernels[first * step * area..], step * area, count, taps);
+                for plane in 0..planes(at) {
+                    let row = match order {
+                        Order::WindowsLast => plane * inner + channel,
+                        Order::ImageLast => channel * planes(at) + plane,
+                    };
+                    let mut lines: [&mut [f32]; 9] = std::array::from_fn(|frequency| {
+                        #[allow(unsafe_code, reason = "rows of matrices on several threads")]
+                        // SAFETY: each task has its own rows, each frequency its own matrix.
+                        unsafe {
+                            to.part(frequency * size + row * length + first, count)
+                        }
+                    });
+                    spread(at.stride, plane, taps, &mut lines);
                 }
-            });
-            spread(at.stride, plane, &w[first..], step * area, &mut lines);
-        }
+            }
+        });
     });
     spectrum
 }
@@ -82,31 +89,35 @@ fn tap(stride: usize, plane: usize, a: usize, b: usize) -> usize {
     (stride * a + p) * 2 * stride + stride * b + q
 }
 
+/// Kernels whose taps are worked on at a time.
+const BLOCK: usize = 128;
+
 vectorised! {
-    /// The nine values of a plane of as many kernels as the lines are long, each `step` values after
-    /// the one before.
-    fn spread(stride: usize, plane: usize, w: &[f32], step: usize, lines: &mut [&mut [f32]; 9]) {
+    /// Tap by tap, `count` kernels, each `step` values after the one before.
+    fn read_taps(w: &[f32], step: usize, count: usize, taps: &mut [f32]) {
+        let area = taps.len() / count;
+        for lane in 0..count {
+            let kernel = &w[lane * step..][..area];
+            for (tap, value) in taps.chunks_exact_mut(count).zip(kernel) {
+                tap[lane] = *value;
+            }
+        }
+    }
+
+    /// The nine values of a plane of as many kernels as the lines are long.
+    fn spread(stride: usize, plane: usize, taps: &[f32], lines: &mut [&mut [f32]; 9]) {
         let length = lines[0].len();
-        let places = [
-            tap(stride, plane, 0, 0),
-            tap(stride, plane, 0, 1),
-            tap(stride, plane, 1, 0),
-            tap(stride, plane, 1, 1),
-        ];
         for first in (0..length).step_by(LANES) {
             let count = LANES.min(length - first);
-            let mut taps = [[0.0; LANES]; 4];
-            for lane in 0..count {
-                let kernel = &w[(first + lane) * step..];
-                for (tap, place) in taps.iter_mut().zip(places) {
-                    tap[lane] = kernel[place];
-                }
+            let mut rows = [[[0.0; LANES]; 3]; 2];
+            for (a, row) in rows.iter_mut().enumerate() {
+                let start = |b| tap(stride, plane, a, b) * length + first;
+                *row = both(load(taps, start(0), count), load(taps, start(1), count));
             }
-            let [upper, lower] = [both(taps[0], taps[1]), both(taps[2], taps[3])];
             for j in 0..3 {
-                store(upper[j], lines[j], first, count);
-                store(add(upper[j], lower[j]), lines[3 + j], first, count);
-                store(lower[j], lines[6 + j], first, count);
+                store(rows[0][j], lines[j], first, count);
+                store(add(rows[0][j], rows[1][j]), lines[3 + j], first, count);
+                store(rows[1][j], lines[6 + j], first, count);
             }
         }
     }
