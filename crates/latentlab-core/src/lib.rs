@@ -63,5 +63,5 @@ pub use capability::{Criticise, Elbo, Likelihood, Reconstruct, Sample};
 pub use data::{BatchSource, DataInfo, ImageShape, ValueRange};
 pub use error::{Error, Result, nearest};
 pub use model::{GenerativeModel, ModelSpec};
-pub use phase::{Loss, Phase, Step};
+pub use phase::{Loss, Phase, Step, Term};
 pub use registry::{Entry, Plugin, Registry, merge};

@@ -1,6 +1,6 @@
 //! A phase: which parameters move, how often, down which loss.
 
-use std::{collections::VecDeque, fmt};
+use std::{collections::VecDeque, fmt, rc::Rc};
 
 use candle_core::Tensor;
 use latentlab_tensor::Rng;
@@ -13,7 +13,34 @@ pub struct Loss {
     /// The scalar that the phase's parameters go down.
     pub total: Tensor,
     /// Scalars for the record, without gradient.
-    pub terms: Vec<(&'static str, Tensor)>,
+    pub terms: Vec<(&'static str, Term)>,
+}
+
+/// A scalar for the record, computed when somebody reads it: most steps are not recorded.
+#[derive(Clone)]
+pub struct Term(Rc<dyn Fn() -> Result<Tensor>>);
+
+impl Term {
+    /// What `compute` will return, a scalar without gradient.
+    ///
+    /// It is called after the parameters have moved: what depends on them must be computed before.
+    pub fn new(compute: impl Fn() -> Result<Tensor> + 'static) -> Self {
+        Self(Rc::new(compute))
+    }
+
+    /// Computes the scalar.
+    ///
+    /// # Errors
+    /// Those of the computation.
+    pub fn value(&self) -> Result<Tensor> {
+        Ok((self.0)()?.detach())
+    }
+}
+
+impl fmt::Debug for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Term")
+    }
 }
 
 impl Loss {
@@ -26,8 +53,18 @@ impl Loss {
     }
 
     /// Adds a scalar to the record; it carries no gradient.
-    pub fn term(mut self, name: &'static str, value: &Tensor) -> Self {
-        self.terms.push((name, value.detach()));
+    pub fn term(self, name: &'static str, value: &Tensor) -> Self {
+        let value = value.detach();
+        self.term_later(name, move || Ok(value.clone()))
+    }
+
+    /// Adds a scalar that is computed only in the steps that are recorded, see [`Term::new`].
+    pub fn term_later(
+        mut self,
+        name: &'static str,
+        compute: impl Fn() -> Result<Tensor> + 'static,
+    ) -> Self {
+        self.terms.push((name, Term::new(compute)));
         self
     }
 }

@@ -5,11 +5,14 @@
 //! Every loss is a mean over the batch and is to be minimised by the side it belongs to.
 
 use candle_core::Tensor;
-use latentlab_tensor::{Error, Result};
+use latentlab_tensor::{Error, Result, reshape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::numerics::softplus;
+use crate::{
+    fused::{self, Term},
+    numerics::softplus,
+};
 
 /// What discriminator and generator play for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -85,10 +88,10 @@ impl Objective {
     ) -> Result<Tensor> {
         self.check(smoothing)?;
         let (real, fake) = match self {
-            Self::Minimax | Self::NonSaturating => (
-                cross_entropy(real_logits, smoothing.real)?,
-                cross_entropy(fake_logits, smoothing.fake)?,
-            ),
+            Self::Minimax | Self::NonSaturating => {
+                let real = mean_cross_entropy(real_logits, smoothing.real)?;
+                return Ok((real + mean_cross_entropy(fake_logits, smoothing.fake)?)?);
+            }
             Self::LeastSquares => (
                 half_square(real_logits, smoothing.real)?,
                 half_square(fake_logits, smoothing.fake)?,
@@ -114,8 +117,8 @@ impl Objective {
     /// `fake_logits` of any shape to `[]`.
     pub fn generator_loss(self, fake_logits: &Tensor) -> Result<Tensor> {
         let loss = match self {
-            Self::Minimax => softplus(fake_logits)?.neg()?,
-            Self::NonSaturating => softplus(&fake_logits.neg()?)?,
+            Self::Minimax => return Ok(mean_cross_entropy(fake_logits, 0.0)?.neg()?),
+            Self::NonSaturating => return mean_cross_entropy(fake_logits, 1.0),
             Self::LeastSquares => half_square(fake_logits, 1.0)?,
             Self::Hinge | Self::Wasserstein => fake_logits.neg()?,
         };
@@ -161,11 +164,19 @@ pub fn value(real_logits: &Tensor, fake_logits: &Tensor) -> Result<Tensor> {
     Ok(loss.neg()?)
 }
 
-/// `−t ln σ(l) − (1−t) ln(1−σ(l))`; written with both tails, so that a sure answer keeps its digits.
-fn cross_entropy(logits: &Tensor, target: f64) -> Result<Tensor> {
+/// The mean of `−t ln σ(l) − (1−t) ln(1−σ(l))`; written with both tails, so that a sure answer keeps
+/// its digits.
+fn mean_cross_entropy(logits: &Tensor, target: f64) -> Result<Tensor> {
+    let count = logits.elem_count();
+    let row = reshape(logits, (1, count))?;
+    let targets = Tensor::full(target as f32, (1, count), logits.device())?;
+    if fused::is_for(&row, &targets) {
+        let sum = fused::sum_per_image(&row, &targets, Term::CrossEntropy)?; // [1]
+        return Ok((sum.squeeze(0)? / count as f64)?);
+    }
     let is_real = (softplus(&logits.neg()?)? * target)?;
     let is_fake = (softplus(logits)? * (1.0 - target))?;
-    Ok((is_real + is_fake)?)
+    Ok((is_real + is_fake)?.mean_all()?)
 }
 
 fn half_square(scores: &Tensor, target: f64) -> Result<Tensor> {

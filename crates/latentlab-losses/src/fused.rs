@@ -5,12 +5,10 @@
 //! [`latentlab_tensor::is_final_backward`]; otherwise it is composed of operations that can be
 //! differentiated again.
 
-use candle_core::{
-    CpuStorage, CustomOp2, DType, Device, Layout, Module, Result, Shape, Tensor, bail,
-};
+use candle_core::{CpuStorage, CustomOp2, Layout, Module, Result, Shape, Tensor, bail};
 use latentlab_tensor::{
-    is_final_backward,
-    kernels::{contiguous, math, overwritten, pool, tensor, view},
+    apply2, is_final_backward,
+    kernels::{self, contiguous, math, overwritten, pool, tensor, view},
     layers::Activation,
     vectorised,
 };
@@ -20,6 +18,8 @@ use latentlab_tensor::{
 pub(crate) enum Term {
     /// `softplus(x) − t x`.
     Bernoulli,
+    /// `t softplus(−x) + (1 − t) softplus(x)`: the same with all digits where `x` is sure.
+    CrossEntropy,
     /// `(x − t)²`.
     Squared,
     /// `(σ(x) − t)²`.
@@ -30,14 +30,12 @@ pub(crate) enum Term {
 
 /// Whether kernels can compute on these tensors: `f32` on the CPU, of one shape with a batch.
 pub(crate) fn is_for(x: &Tensor, t: &Tensor) -> bool {
-    let is_for =
-        |tensor: &Tensor| tensor.dtype() == DType::F32 && matches!(tensor.device(), Device::Cpu);
-    is_for(x) && is_for(t) && x.dims() == t.dims() && x.rank() > 0 && x.elem_count() > 0
+    kernels::is_for(&[x, t]) && x.dims() == t.dims() && x.rank() > 0 && x.elem_count() > 0
 }
 
 /// The sum of the term over each image: `x` and `t` `[N, …]` to `[N]`.
 pub(crate) fn sum_per_image(x: &Tensor, t: &Tensor, term: Term) -> Result<Tensor> {
-    x.contiguous()?.apply_op2(&t.contiguous()?, Sum(term))
+    apply2(&x.contiguous()?, &t.contiguous()?, Sum(term))
 }
 
 struct Sum(Term);
@@ -107,7 +105,11 @@ fn compose_slope(term: Term, side: Side, x: &Tensor, t: &Tensor) -> Result<Tenso
     let sigmoid = |x| Activation::Sigmoid.forward(x);
     match (term, side) {
         (Term::Bernoulli, Side::Prediction) => sigmoid(x)? - t,
-        (Term::Bernoulli, Side::Target) => x.neg(),
+        (Term::CrossEntropy, Side::Prediction) => {
+            let (yes, no) = (sigmoid(x)?, sigmoid(&x.neg()?)?);
+            (yes * t.affine(-1.0, 1.0)?)? - (no * t)?
+        }
+        (Term::Bernoulli | Term::CrossEntropy, Side::Target) => x.neg(),
         (Term::Squared, Side::Prediction) => (x - t)? * 2.0,
         (Term::Squared, Side::Target) => (t - x)? * 2.0,
         (Term::SquaredSigmoid, Side::Prediction) => {
@@ -189,6 +191,9 @@ vectorised! {
     fn sum_terms(term: Term, x: &[f32], t: &[f32]) -> f64 {
         match term {
             Term::Bernoulli => sum_of(x, t, |x, t| math::softplus(x) - t * x),
+            Term::CrossEntropy => sum_of(x, t, |x, t| {
+                t * math::softplus(-x) + (1.0 - t) * math::softplus(x)
+            }),
             Term::Squared => sum_of(x, t, |x, t| (x - t) * (x - t)),
             Term::SquaredSigmoid => sum_of(x, t, |x, t| {
                 let error = math::sigmoid(x) - t;
@@ -203,7 +208,12 @@ vectorised! {
             (Term::Bernoulli, Side::Prediction) => {
                 write(result, at, |x, t| factor * (math::sigmoid(x) - t));
             }
-            (Term::Bernoulli, Side::Target) => write(result, at, |x, _| -factor * x),
+            (Term::CrossEntropy, Side::Prediction) => write(result, at, |x, t| {
+                factor * ((1.0 - t) * math::sigmoid(x) - t * math::sigmoid(-x))
+            }),
+            (Term::Bernoulli | Term::CrossEntropy, Side::Target) => {
+                write(result, at, |x, _| -factor * x);
+            }
             (Term::Squared, Side::Prediction) => write(result, at, |x, t| 2.0 * factor * (x - t)),
             (Term::Squared, Side::Target) => write(result, at, |x, t| 2.0 * factor * (t - x)),
             (Term::SquaredSigmoid, Side::Prediction) => write(result, at, |x, t| {

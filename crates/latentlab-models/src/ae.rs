@@ -6,7 +6,7 @@ use latentlab_core::{
     Batch, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Reconstruct, Result,
 };
 use latentlab_losses::{batch_mean, reconstruction};
-use latentlab_tensor::{Mode, ParamBuilder, layers::Activation};
+use latentlab_tensor::{Mode, ParamBuilder, layers::Activation, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ impl ModelSpec for Autoencoder {
 
 impl GenerativeModel for Autoencoder {
     fn phases(&self) -> Vec<Phase<'_>> {
-        vec![Phase::new("ae", |batch, _| self.loss(batch)).moving("")]
+        vec![Phase::new("ae", |batch, _| segment(|| self.loss(batch))).moving("")]
     }
 
     fn reconstructor(&self) -> Option<&dyn Reconstruct> {
@@ -114,21 +114,22 @@ impl Autoencoder {
         let latent = self.encoder.forward(&batch.images, Mode::Train)?;
         let output = self.decoder.forward(&latent, Mode::Train)?;
         let images = &batch.images;
-        let squared_error = match self.observation {
+        let error = match self.observation {
             Observation::Gaussian => reconstruction::squared_error(&output, images)?,
             Observation::GaussianSigmoid => {
                 reconstruction::squared_error_of_sigmoid(&output, images)?
             }
-            // For the record only: no graph.
             Observation::Bernoulli => {
-                reconstruction::squared_error_of_sigmoid(&output.detach(), images)?
+                let total = batch_mean(&reconstruction::bernoulli_nll(&output, images)?)?;
+                let (logits, images) = (output.detach(), images.clone());
+                let squared_error = move || {
+                    let error = reconstruction::squared_error_of_sigmoid(&logits, &images)?;
+                    Ok(batch_mean(&error)?)
+                };
+                return Ok(Loss::new(total).term_later("squared_error", squared_error));
             }
         };
-        let squared_error = batch_mean(&squared_error)?;
-        let total = match self.observation {
-            Observation::Gaussian | Observation::GaussianSigmoid => squared_error.clone(),
-            Observation::Bernoulli => batch_mean(&reconstruction::bernoulli_nll(&output, images)?)?,
-        };
-        Ok(Loss::new(total).term("squared_error", &squared_error))
+        let total = batch_mean(&error)?;
+        Ok(Loss::new(total.clone()).term("squared_error", &total))
     }
 }

@@ -16,7 +16,9 @@ use latentlab_losses::{
     adversarial::{self, Objective},
     penalty,
 };
-use latentlab_tensor::{Mode, ParamBuilder, Rng, input_gradient, layers::Activation};
+use latentlab_tensor::{
+    Mode, ParamBuilder, Rng, affine, input_gradient, layers::Activation, reshape, segment,
+};
 
 pub use config::{GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 
@@ -71,21 +73,25 @@ impl ModelSpec for Gan {
 impl GenerativeModel for Gan {
     fn phases(&self) -> Vec<Phase<'_>> {
         let discriminator = Phase::new("discriminator", |batch, step| {
-            self.discriminator_loss(batch, step)
+            segment(|| self.discriminator_loss(batch, step))
         });
         let mut phases = vec![match self.shares_fakes() {
             true => discriminator.preparing("generator"),
             false => discriminator,
         }];
         if self.penalty_is_lazy() {
-            let phase = Phase::new("penalty", |batch, step| self.lazy_penalty(batch, step));
+            let phase = Phase::new("penalty", |batch, step| {
+                segment(|| self.lazy_penalty(batch, step))
+            });
             phases.push(
                 phase
                     .moving("discriminator")
                     .every(self.config.penalty.every),
             );
         }
-        let generator = Phase::new("generator", |batch, step| self.generator_loss(batch, step));
+        let generator = Phase::new("generator", |batch, step| {
+            segment(|| self.generator_loss(batch, step))
+        });
         phases.push(generator.every(self.config.critic_steps));
         phases
     }
@@ -112,7 +118,7 @@ impl Sample for Gan {
     fn generate(&self, latent: &Tensor, _labels: Option<&Tensor>) -> Result<Tensor> {
         let centred = self.imagine(latent, Mode::Eval)?;
         match self.range {
-            ValueRange::Unit => Ok(((centred + 1.0)? * 0.5)?),
+            ValueRange::Unit => Ok(affine(&centred, 0.5, 0.5)?),
             ValueRange::Real => Ok(centred),
         }
     }
@@ -120,7 +126,8 @@ impl Sample for Gan {
 
 impl Criticise for Gan {
     fn logits(&self, images: &Tensor) -> Result<Tensor> {
-        self.logits_of(&self.judge(&self.centre(images)?, Mode::Eval)?)
+        let scores = self.judge(&self.centre(images)?, Mode::Eval)?;
+        logits_of(self.config.objective, &scores)
     }
 }
 
@@ -137,40 +144,57 @@ impl Gan {
         let (objective, smoothing) = (self.config.objective, self.config.smoothing());
         let loss = objective.discriminator_loss(&real_scores, &fake_scores, smoothing)?;
         if self.config.penalty.name == PenaltyKind::None || self.penalty_is_lazy() {
-            return self.record(Loss::new(loss), &real_scores, &fake_scores);
+            return Ok(self.record(Loss::new(loss), &real_scores, &fake_scores));
         }
         let penalty = self.penalty(&real, || Ok(fake), step)?;
         let loss = Loss::new((loss + &penalty)?).term("penalty", &penalty);
-        self.record(loss, &real_scores, &fake_scores)
+        Ok(self.record(loss, &real_scores, &fake_scores))
     }
 
     /// What a reader wants to see of the game beside the loss.
-    fn record(&self, loss: Loss, real_scores: &Tensor, fake_scores: &Tensor) -> Result<Loss> {
-        if self.config.objective == Objective::Wasserstein {
+    fn record(&self, loss: Loss, real_scores: &Tensor, fake_scores: &Tensor) -> Loss {
+        let objective = self.config.objective;
+        let mut loss = loss;
+        if objective == Objective::Wasserstein {
             // Scores without an origin: there is no boundary, and no probability.
-            return Ok(loss
-                .term("real_score", &real_scores.mean_all()?)
-                .term("fake_score", &fake_scores.mean_all()?));
+            for (name, scores) in [("real_score", real_scores), ("fake_score", fake_scores)] {
+                let scores = scores.detach();
+                loss = loss.term_later(name, move || Ok(scores.mean_all()?));
+            }
+            return loss;
         }
-        let (real, fake) = (self.logits_of(real_scores)?, self.logits_of(fake_scores)?);
-        let probability = |logits: &Tensor| candle_nn::ops::sigmoid(logits)?.mean_all();
-        let share = |mask: Tensor| mask.to_dtype(self.dtype)?.mean_all();
-        Ok(loss
-            .term("value", &adversarial::value(&real, &fake)?)
-            .term("real_probability", &probability(&real)?)
-            .term("fake_probability", &probability(&fake)?)
-            .term("real_accuracy", &share(real.gt(0.0)?)?)
-            .term("fake_accuracy", &share(fake.lt(0.0)?)?))
-    }
-
-    /// The logit of D(x) for each score. Under least squares the score itself estimates D(x), the
-    /// targets being 1 and 0.
-    fn logits_of(&self, scores: &Tensor) -> Result<Tensor> {
-        if self.config.objective != Objective::LeastSquares {
-            return Ok(scores.clone());
+        let probability = |logits: &Tensor| Ok(candle_nn::ops::sigmoid(logits)?.mean_all()?);
+        let share = |mask: Tensor, like: &Tensor| Ok(mask.to_dtype(like.dtype())?.mean_all()?);
+        type Figure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
+        let figures: [(_, Figure); 5] = [
+            (
+                "value",
+                Box::new(|real, fake| Ok(adversarial::value(real, fake)?)),
+            ),
+            (
+                "real_probability",
+                Box::new(move |real, _| probability(real)),
+            ),
+            (
+                "fake_probability",
+                Box::new(move |_, fake| probability(fake)),
+            ),
+            (
+                "real_accuracy",
+                Box::new(move |real, _| share(real.gt(0.0)?, real)),
+            ),
+            (
+                "fake_accuracy",
+                Box::new(move |_, fake| share(fake.lt(0.0)?, fake)),
+            ),
+        ];
+        for (name, figure) in figures {
+            let (real, fake) = (real_scores.detach(), fake_scores.detach());
+            loss = loss.term_later(name, move || {
+                figure(&logits_of(objective, &real)?, &logits_of(objective, &fake)?)
+            });
         }
-        let odds = scores.clamp(1e-6, 1.0 - 1e-6)?;
-        Ok((odds.log()? - odds.affine(-1.0, 1.0)?.log()?)?)
+        loss
     }
 
     fn generator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
@@ -259,13 +283,23 @@ impl Gan {
 
     /// Scores `[N]` of centred images.
     fn judge(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(self.discriminator.forward(images, mode)?.squeeze(1)?)
+        Ok(reshape(&self.discriminator.forward(images, mode)?, ((),))?)
     }
 
     fn centre(&self, images: &Tensor) -> Result<Tensor> {
         match self.range {
-            ValueRange::Unit => Ok(images.affine(2.0, -1.0)?),
+            ValueRange::Unit => Ok(affine(images, 2.0, -1.0)?),
             ValueRange::Real => Ok(images.clone()),
         }
     }
+}
+
+/// The logit of D(x) for each score. Under least squares the score itself estimates D(x), the
+/// targets being 1 and 0.
+fn logits_of(objective: Objective, scores: &Tensor) -> Result<Tensor> {
+    if objective != Objective::LeastSquares {
+        return Ok(scores.clone());
+    }
+    let odds = scores.clamp(1e-6, 1.0 - 1e-6)?;
+    Ok((odds.log()? - odds.affine(-1.0, 1.0)?.log()?)?)
 }

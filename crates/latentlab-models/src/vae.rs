@@ -12,7 +12,9 @@ use latentlab_core::{
     Result, Sample, Step, ValueRange,
 };
 use latentlab_losses::{batch_mean, divergence, reconstruction};
-use latentlab_tensor::{Init, Mode, ParamBuilder, Parameter, Rng, layers::Linear};
+use latentlab_tensor::{
+    Init, Mode, ParamBuilder, Parameter, Rng, layers::Linear, reparameterise, segment,
+};
 
 pub use config::VaeConfig;
 
@@ -84,7 +86,8 @@ impl ModelSpec for Vae {
 
 impl GenerativeModel for Vae {
     fn phases(&self) -> Vec<Phase<'_>> {
-        vec![Phase::new("vae", |batch, step| self.loss(batch, step)).moving("")]
+        let loss = |batch: &Batch, step: &mut Step| segment(|| self.loss(batch, step));
+        vec![Phase::new("vae", loss).moving("")]
     }
 
     fn sampler(&self) -> Option<&dyn Sample> {
@@ -128,7 +131,7 @@ impl Reconstruct for Vae {
 impl Likelihood for Vae {
     fn elbo(&self, images: &Tensor, rng: &mut Rng) -> Result<Elbo> {
         let (mu, log_var) = self.posterior(images, Mode::Eval)?;
-        let latent = reparameterise(&mu, &log_var, rng)?;
+        let latent = reparameterise(&mu, &log_var, &rng.normal_like(&mu)?)?;
         let output = self.decoder.forward(&latent, Mode::Eval)?;
         Ok(Elbo {
             reconstruction: self.reconstruction_nll(&output, images)?,
@@ -149,7 +152,8 @@ impl Vae {
         }
         let images = &batch.images;
         let (mu, log_var) = self.posterior(images, Mode::Train)?;
-        let latent = reparameterise(&mu, &log_var, &mut step.rng)?;
+        let noise = step.rng.normal_like(&mu)?;
+        let latent = reparameterise(&mu, &log_var, &noise)?;
         let output = self.decoder.forward(&latent, Mode::Train)?;
         let reconstruction = batch_mean(&self.reconstruction_nll(&output, images)?)?;
         let kl = batch_mean(&divergence::gaussian_kl(&mu, &log_var)?)?;
@@ -237,10 +241,4 @@ impl Vae {
         let log_posterior = divergence::gaussian_log_density(&latent, mu, log_var)?;
         Ok(((log_prior - log_posterior)? - nll)?)
     }
-}
-
-/// `z = μ + σ ε` with ε standard normal (Kingma and Welling 2014, section 2.4).
-fn reparameterise(mu: &Tensor, log_var: &Tensor, rng: &mut Rng) -> Result<Tensor> {
-    let deviation = (log_var * 0.5)?.exp()?;
-    Ok((mu + (deviation * rng.normal_like(mu)?)?)?)
 }

@@ -24,6 +24,7 @@ extern crate intel_mkl_src as _;
 mod archive;
 mod autograd;
 mod device;
+mod elementwise;
 mod error;
 pub mod gradcheck;
 mod init;
@@ -31,15 +32,19 @@ pub mod kernels;
 pub mod layers;
 mod mode;
 mod params;
+mod reparameterise;
 mod rng;
 
 pub use archive::{decode_tensors, encode_tensors};
 pub use autograd::{
-    InputGradient, final_backward, input_gradient, is_final_backward, once, reshape, segment,
+    InputGradient, apply1, apply2, apply3, final_backward, input_gradient, is_final_backward, once,
+    reshape, segment,
 };
 pub use device::DeviceChoice;
+pub use elementwise::affine;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;
 pub use mode::Mode;
 pub use params::{Kind, ParamBuilder, ParamStore, Parameter};
+pub use reparameterise::reparameterise;
 pub use rng::Rng;

@@ -1,6 +1,6 @@
 //! The loss of a phase and its gradient.
 
-use latentlab_core::{Batch, Loss, Phase, Step};
+use latentlab_core::{Batch, Loss, Phase, Step, Term};
 use latentlab_tensor::{Parameter, final_backward};
 
 use crate::{Error, Gradients, Result, gradients};
@@ -21,7 +21,11 @@ pub(crate) fn descend(
     let mut mean: Option<Loss> = None;
     let size = batch.size()? as f64;
     for part in batch.chunks(parts)? {
-        let weighted = scale(phase.loss(&part, step)?, part.size()? as f64 / size)?;
+        let loss = phase.loss(&part, step)?;
+        let weighted = match part.size()? as f64 / size {
+            1.0 => loss,
+            share => scale(loss, share)?,
+        };
         gradients::add(
             &mut gradients,
             &final_backward(&weighted.total)?,
@@ -45,19 +49,20 @@ pub(crate) fn descend(
 
 fn scale(loss: Loss, factor: f64) -> Result<Loss> {
     let terms = loss.terms.into_iter();
-    let terms = terms.map(|(name, value)| Ok((name, (value * factor)?)));
+    let terms = terms.map(|(name, term)| (name, Term::new(move || Ok((term.value()? * factor)?))));
     Ok(Loss {
         total: (loss.total * factor)?,
-        terms: terms.collect::<Result<_>>()?,
+        terms: terms.collect(),
     })
 }
 
 fn sum(a: Loss, b: Loss) -> Result<Loss> {
     let terms = a.terms.into_iter().zip(b.terms);
-    let terms = terms.map(|((name, a), (_, b))| Ok((name, (a + b)?)));
+    let sum = |a: Term, b: Term| Term::new(move || Ok((a.value()? + b.value()?)?));
+    let terms = terms.map(|((name, a), (_, b))| (name, sum(a, b)));
     Ok(Loss {
         total: (a.total + b.total)?,
-        terms: terms.collect::<Result<_>>()?,
+        terms: terms.collect(),
     })
 }
 
@@ -85,7 +90,8 @@ mod tests {
         let mut step = Step::new(1, rng);
         let (loss, gradients) =
             descend(&phase, &batch, parts, &mut step, &store.parameters("")).unwrap();
-        let scalars = [&loss.total, &loss.terms[0].1, &gradients["layer.weight"]];
+        let term = loss.terms[0].1.value().unwrap();
+        let scalars = [&loss.total, &term, &gradients["layer.weight"]];
         let flat = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         scalars.into_iter().flat_map(flat).collect()
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use candle_core::Tensor;
-use latentlab_core::{Batch, GenerativeModel};
+use latentlab_core::{Batch, GenerativeModel, Term};
 
 use crate::Result;
 
@@ -46,8 +46,8 @@ pub struct PhaseReport {
     pub name: &'static str,
     /// The loss that its parameters went down, before they moved; a scalar `[]`.
     pub total: Tensor,
-    /// The loss's named terms, scalars `[]`.
-    pub terms: Vec<(&'static str, Tensor)>,
+    /// The loss's named terms, scalars `[]` that are computed when they are read.
+    pub terms: Vec<(&'static str, Term)>,
     /// Euclidean norm of the group's gradient before clipping, a scalar `[]`; computed only where
     /// `clip_norm` is set.
     pub grad_norm: Option<Tensor>,

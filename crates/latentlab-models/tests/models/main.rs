@@ -75,8 +75,9 @@ fn loss(model: &dyn GenerativeModel, phase: &str, images: &Tensor, number: u64) 
 }
 
 fn term(loss: &Loss, name: &str) -> f64 {
-    let (_, value) = loss.terms.iter().find(|(term, _)| *term == name).unwrap();
-    scalar(value)
+    let (_, term) = loss.terms.iter().find(|(term, _)| *term == name).unwrap();
+    let value = term.value().unwrap();
+    scalar(&value)
 }
 
 fn scalar(tensor: &Tensor) -> f64 {

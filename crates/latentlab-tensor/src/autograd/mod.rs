@@ -13,8 +13,7 @@ use candle_core::{Device, Tensor, Var, backprop::GradStore};
 
 use crate::{Error, Result};
 
-pub(crate) use tape::{apply1, apply2, apply3};
-pub use tape::{once, reshape, segment};
+pub use tape::{apply1, apply2, apply3, once, reshape, segment};
 
 /// What [`input_gradient`] returns.
 #[derive(Clone, Debug)]

@@ -2,22 +2,27 @@
 //!
 //! candle's backward pass zeroes a buffer for the gradient of every intermediate value, adds to it,
 //! and keeps the values alive until the end: a quarter of the memory traffic of a convolutional
-//! step. Within [`once`], what a [`segment`] computes is also written to a tape, and its result is
-//! cut off from candle's graph; [`final_backward`] then walks the graph with candle and the segments
-//! by the tape, where a gradient is handed on as it is and a value is dropped after its last use.
+//! step. Within [`once`], an operation of this crate that runs in a [`segment`] is written to a tape,
+//! and its result stands in candle's graph as a variable, with nothing behind it. [`final_backward`]
+//! lets candle differentiate the loss by these variables and then walks back along the tape, where a
+//! gradient is handed on as it is and a value is dropped after its last use.
 //!
 //! Operations that are not on the tape stay in candle's graph, also between two that are: the walk
-//! leaves the tape there and hands the gradient to candle.
+//! leaves the tape there and lets candle differentiate what is in between.
+//!
+//! [`final_backward`]: super::final_backward
 
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    sync::Arc,
 };
 
 use candle_core::{
-    CustomOp1, CustomOp2, CustomOp3, Result, Tensor, TensorId, Var, backprop::GradStore,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage,
+    Tensor, TensorId, Var, backprop::GradStore,
 };
+
+use crate::elementwise::add;
 
 thread_local! {
     /// What was recorded, while there is a tape.
@@ -26,17 +31,10 @@ thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// One entry of the tape, in the order of the forward pass.
-enum Event {
-    Operation {
-        output: Tensor,
-        backward: Backward,
-    },
-    /// The end of a segment: where candle's graph meets `inner`, it sees the variable.
-    Cut {
-        outer: Var,
-        inner: Tensor,
-    },
+/// One operation on the tape, in the order of the forward pass.
+struct Event {
+    output: Tensor,
+    backward: Backward,
 }
 
 /// The gradients of the operands, from that of the result.
@@ -66,14 +64,12 @@ fn with_tape<R>(tape: Option<Vec<Event>>, task: impl FnOnce() -> R) -> R {
     task()
 }
 
-/// Runs the forward pass of a network. Its operations are recorded and its result is cut off from
-/// candle's graph, if there is a tape and the result is tracked; otherwise this is a plain call.
+/// Runs `task`, the forward pass of a network or a whole loss, and records its operations, if there
+/// is a tape; otherwise this is a plain call.
 ///
-/// # Errors
-/// That of `network`, or none.
-pub fn segment<E: From<candle_core::Error>>(
-    network: impl FnOnce() -> std::result::Result<Tensor, E>,
-) -> std::result::Result<Tensor, E> {
+/// Nothing in `task` may take gradients but through [`input_gradient`](super::input_gradient):
+/// candle's graph ends at what is recorded.
+pub fn segment<R>(task: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -81,87 +77,111 @@ pub fn segment<E: From<candle_core::Error>>(
         }
     }
     let has_tape = TAPE.with_borrow(Option::is_some);
-    if !has_tape || RECORDING.get() {
-        return network();
-    }
-    let restore = Restore(RECORDING.replace(true));
-    let inner = network()?;
-    drop(restore);
-    if !inner.track_op() || inner.is_variable() {
-        return Ok(inner);
-    }
-    let outer = Var::from_tensor(&inner.detach())?;
-    let result = outer.as_tensor().clone();
-    push(Event::Cut { outer, inner });
-    Ok(result)
+    let _restore = Restore(RECORDING.replace(has_tape));
+    task()
 }
 
-fn push(event: Event) {
+fn push(
+    output: Tensor,
+    backward: impl FnOnce(&Tensor) -> Result<Vec<(Tensor, Option<Tensor>)>> + 'static,
+) {
+    let backward = Box::new(backward);
     TAPE.with_borrow_mut(|tape| {
         if let Some(tape) = tape {
-            tape.push(event);
+            tape.push(Event { output, backward });
         }
     });
 }
 
-fn record(
-    output: &Tensor,
-    backward: impl FnOnce(&Tensor) -> Result<Vec<(Tensor, Option<Tensor>)>> + 'static,
-) {
-    if RECORDING.get() && output.track_op() {
-        push(Event::Operation {
-            output: output.clone(),
-            backward: Box::new(backward),
-        });
-    }
+/// Whether an operation on these goes on the tape: a tracked one on `f32` in the CPU's memory.
+fn is_recorded(operands: &[&Tensor]) -> bool {
+    let on_cpu = |x: &&Tensor| x.dtype() == DType::F32 && matches!(x.device(), Device::Cpu);
+    RECORDING.get()
+        && operands.iter().all(on_cpu)
+        && operands.iter().any(|operand| operand.track_op())
 }
 
-/// [`Tensor::apply_op1`], recorded.
-pub(crate) fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
-    let op: Arc<Box<dyn CustomOp1 + Send + Sync>> = Arc::new(Box::new(op));
-    let y = x.apply_op1_arc(op.clone())?;
+/// Runs a forward pass, whose result becomes a variable.
+fn run<const N: usize>(
+    operands: [&Tensor; N],
+    forward: impl FnOnce([(&CpuStorage, &Layout); N]) -> Result<(CpuStorage, Shape)>,
+) -> Result<Tensor> {
+    let guards = operands.map(Tensor::storage_and_layout);
+    let parts = guards.each_ref().map(|(storage, layout)| match &**storage {
+        Storage::Cpu(storage) => (storage, *layout),
+        _ => unreachable!("recorded operands are in the CPU's memory"),
+    });
+    let (result, shape) = forward(parts)?;
+    let CpuStorage::F32(values) = result else {
+        candle_core::bail!("an operation on f32 gave another type");
+    };
+    Ok(Var::from_vec(values, shape, &Device::Cpu)?.into_inner())
+}
+
+/// [`Tensor::apply_op1`], recorded within a [`segment`].
+///
+/// # Errors
+/// Those of the operation.
+pub fn apply1(x: &Tensor, op: impl CustomOp1 + Send + Sync + 'static) -> Result<Tensor> {
+    if !is_recorded(&[x]) {
+        return x.apply_op1(op);
+    }
+    let y = run([x], |[x]| op.cpu_fwd(x.0, x.1))?;
     let (x, result) = (x.clone(), y.clone());
-    record(&y, move |gradient| {
+    push(y.clone(), move |gradient| {
         let by_x = op.bwd(&x, &result, gradient)?;
         Ok(vec![(x, by_x)])
     });
     Ok(y)
 }
 
-/// [`Tensor::apply_op2`], recorded.
-pub(crate) fn apply2(
+/// [`Tensor::apply_op2`], recorded within a [`segment`].
+///
+/// # Errors
+/// Those of the operation.
+pub fn apply2(
     a: &Tensor,
     b: &Tensor,
     op: impl CustomOp2 + Send + Sync + 'static,
 ) -> Result<Tensor> {
-    let op: Arc<Box<dyn CustomOp2 + Send + Sync>> = Arc::new(Box::new(op));
-    let y = a.apply_op2_arc(b, op.clone())?;
+    if !is_recorded(&[a, b]) {
+        return a.apply_op2(b, op);
+    }
+    let y = run([a, b], |[a, b]| op.cpu_fwd(a.0, a.1, b.0, b.1))?;
     let (a, b, result) = (a.clone(), b.clone(), y.clone());
-    record(&y, move |gradient| {
+    push(y.clone(), move |gradient| {
         let (by_a, by_b) = op.bwd(&a, &b, &result, gradient)?;
         Ok(vec![(a, by_a), (b, by_b)])
     });
     Ok(y)
 }
 
-/// [`Tensor::apply_op3`], recorded.
-pub(crate) fn apply3(
+/// [`Tensor::apply_op3`], recorded within a [`segment`].
+///
+/// # Errors
+/// Those of the operation.
+pub fn apply3(
     a: &Tensor,
     b: &Tensor,
     c: &Tensor,
     op: impl CustomOp3 + Send + Sync + 'static,
 ) -> Result<Tensor> {
-    let op: Arc<Box<dyn CustomOp3 + Send + Sync>> = Arc::new(Box::new(op));
-    let y = a.apply_op3_arc(b, c, op.clone())?;
+    if !is_recorded(&[a, b, c]) {
+        return a.apply_op3(b, c, op);
+    }
+    let y = run([a, b, c], |[a, b, c]| {
+        op.cpu_fwd(a.0, a.1, b.0, b.1, c.0, c.1)
+    })?;
     let (a, b, c, result) = (a.clone(), b.clone(), c.clone(), y.clone());
-    record(&y, move |gradient| {
+    push(y.clone(), move |gradient| {
         let (by_a, by_b, by_c) = op.bwd(&a, &b, &c, &result, gradient)?;
         Ok(vec![(a, by_a), (b, by_b), (c, by_c)])
     });
     Ok(y)
 }
 
-/// [`Tensor::reshape`], recorded; no copy of a contiguous tensor, in either direction.
+/// [`Tensor::reshape`], recorded within a [`segment`]; no copy of a contiguous tensor, in either
+/// direction.
 ///
 /// # Errors
 /// If `shape` has another number of elements.
@@ -170,44 +190,44 @@ pub fn reshape(x: &Tensor, shape: impl candle_core::shape::ShapeWithOneHole) -> 
     if y.dims() == x.dims() {
         return Ok(x.clone());
     }
-    let x = x.clone();
-    record(&y, move |gradient| {
-        let by_x = gradient.reshape(x.shape())?;
-        Ok(vec![(x, Some(by_x))])
-    });
+    if is_recorded(&[x]) {
+        let x = x.clone();
+        push(y.clone(), move |gradient| {
+            let by_x = gradient.reshape(x.shape())?;
+            Ok(vec![(x, Some(by_x))])
+        });
+    }
     Ok(y)
 }
 
-/// Hands the gradients in `gradients` on through the segments that they reach, the last first.
+/// Hands the gradients in `gradients` on along the tape, from its end.
 ///
-/// Segments that none reaches stay on the tape: a later loss may be computed from them.
+/// Operations that none reaches stay on the tape: a later loss may be computed from them.
 pub(super) fn unwind(gradients: &mut GradStore) -> Result<()> {
     let Some(events) = TAPE.with_borrow_mut(|tape| tape.as_mut().map(std::mem::take)) else {
         return Ok(());
     };
-    let recorded = |event: &Event| match event {
-        Event::Operation { output, .. } => Some((output.id(), None)),
-        Event::Cut { .. } => None,
-    };
-    // Gradients of the values on the tape that are known so far.
-    let mut known: HashMap<TensorId, Option<Tensor>> = events.iter().filter_map(recorded).collect();
+    // Gradients of reshaped values: those are no variables, so candle has none for them.
+    let reshaped = |event: &Event| !event.output.is_variable();
+    let mut known: HashMap<TensorId, Option<Tensor>> = events
+        .iter()
+        .filter(|event| reshaped(event))
+        .map(|event| (event.output.id(), None))
+        .collect();
     let mut kept = Vec::new();
     for event in events.into_iter().rev() {
-        match event {
-            Event::Cut { outer, inner } => match gradients.remove(&outer) {
-                Some(gradient) => hand_on(&inner, gradient, &mut known, gradients)?,
-                None => kept.push(Event::Cut { outer, inner }),
-            },
-            Event::Operation { output, backward } => match known.remove(&output.id()).flatten() {
-                Some(gradient) => {
-                    for (operand, gradient) in backward(&gradient)? {
-                        if let Some(gradient) = gradient {
-                            hand_on(&operand, gradient, &mut known, gradients)?;
-                        }
-                    }
-                }
-                None => kept.push(Event::Operation { output, backward }),
-            },
+        let gradient = match known.remove(&event.output.id()) {
+            Some(gradient) => gradient,
+            None => gradients.remove(&event.output),
+        };
+        let Some(gradient) = gradient else {
+            kept.push(event);
+            continue;
+        };
+        for (operand, gradient) in (event.backward)(&gradient)? {
+            if let Some(gradient) = gradient {
+                hand_on(&operand, gradient, &mut known, gradients)?;
+            }
         }
     }
     kept.reverse();
@@ -215,24 +235,22 @@ pub(super) fn unwind(gradients: &mut GradStore) -> Result<()> {
     Ok(())
 }
 
-/// Adds to the gradient of a value: of an earlier one on the tape, of a variable, or of whatever
-/// candle computed it from.
+/// Adds to the gradient of a value: of one that is known, of a variable, or of whatever candle
+/// computed it from.
 fn hand_on(
     value: &Tensor,
     gradient: Tensor,
     known: &mut HashMap<TensorId, Option<Tensor>>,
     gradients: &mut GradStore,
 ) -> Result<()> {
+    let sum = |before: Option<Tensor>, gradient: Tensor| match before {
+        Some(before) => add(&before, &gradient),
+        None => Ok(gradient),
+    };
     if let Some(place) = known.get_mut(&value.id()) {
-        *place = Some(match place.take() {
-            Some(before) => (before + gradient)?,
-            None => gradient,
-        });
+        *place = Some(sum(place.take(), gradient)?);
     } else if value.is_variable() {
-        let sum = match gradients.remove(value) {
-            Some(before) => (before + gradient)?,
-            None => gradient,
-        };
+        let sum = sum(gradients.remove(value), gradient)?;
         gradients.insert(value, sum);
     } else if value.track_op() {
         let further = (value * gradient.detach())?.sum_all()?.backward()?;

@@ -2,7 +2,14 @@
 
 use std::ops::Deref;
 
-use candle_core::{CpuStorage, Device, Error, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, DType, Device, Error, Layout, Result, Shape, Storage, Tensor};
+
+/// Whether kernels can compute on these tensors: `f32` on the CPU.
+pub fn is_for(tensors: &[&Tensor]) -> bool {
+    let is_for =
+        |tensor: &&Tensor| tensor.dtype() == DType::F32 && matches!(tensor.device(), Device::Cpu);
+    tensors.iter().all(is_for)
+}
 
 /// A vector of `count` values that the caller overwrites, every one, before it reads any.
 ///

@@ -293,16 +293,23 @@ impl Pieces {
     const FEW: usize = 1 << 17;
     /// Pieces are cut at multiples of the registers' width.
     const GRAIN: usize = 16;
-    /// Rows or columns of the smallest piece: more than the 64 up to which `gemm` cuts sums itself.
-    const LEAST: usize = 80;
+    /// Rows or columns of the smallest piece.
+    const LEAST: usize = 32;
+    /// The same for a sum of more than 512 products: `gemm` cuts such a sum by rules of its own where
+    /// the piece has no more than 64 rows and columns.
+    const LEAST_OF_LONG_SUMS: usize = 80;
 
     fn cut(rows: usize, columns: usize, inner: usize, threads: usize) -> Self {
         let by_rows = rows > columns;
         let long = rows.max(columns);
         let wanted = (rows * columns * inner / Self::FEW).clamp(1, threads);
         let step = long.div_ceil(wanted).next_multiple_of(Self::GRAIN);
-        let step = step.max(Self::LEAST);
-        let whole = long / step + usize::from(long % step >= Self::LEAST);
+        let least = match inner > 512 {
+            true => Self::LEAST_OF_LONG_SUMS,
+            false => Self::LEAST,
+        };
+        let step = step.max(least);
+        let whole = long / step + usize::from(long % step >= least);
         Self {
             sizes: [rows, columns],
             by_rows,

@@ -26,5 +26,5 @@ pub use activate::{
     Curve, activate, activate_all, activate_rows, activate_slope, add_column_sums, slopes,
     slopes_and_sums,
 };
-pub use buffer::{contiguous, overwritten, tensor, view};
+pub use buffer::{contiguous, is_for, overwritten, tensor, view};
 pub use instructions::{Instructions, instructions};

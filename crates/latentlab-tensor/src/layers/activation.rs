@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fused;
-use crate::kernels::Curve;
+use crate::kernels::{self, Curve};
 
 /// An activation function, applied entry by entry to a tensor of any shape.
 ///
@@ -71,7 +71,7 @@ impl Module for Activation {
     fn forward(&self, x: &Tensor) -> TensorResult<Tensor> {
         match self.curve() {
             Some(Curve::Identity) => Ok(x.clone()),
-            Some(curve) if fused::is_for(&[x]) => fused::activate(x, curve),
+            Some(curve) if kernels::is_for(&[x]) => fused::activate(x, curve),
             _ => self.compose(x),
         }
     }

@@ -27,7 +27,7 @@ pub fn to_channels_last(images: &Tensor) -> Result<Tensor> {
     if channels == 1 {
         return reshape(images, (count, height, width, channels));
     }
-    if !fused::is_for(&[images]) {
+    if !kernels::is_for(&[images]) {
         return images.permute((0, 2, 3, 1))?.contiguous();
     }
     let move_last = Transpose {
@@ -46,7 +46,7 @@ pub fn to_channels_first(images: &Tensor) -> Result<Tensor> {
     if channels == 1 {
         return reshape(images, (count, channels, height, width));
     }
-    if !fused::is_for(&[images]) {
+    if !kernels::is_for(&[images]) {
         return images.permute((0, 3, 1, 2))?.contiguous();
     }
     let move_first = Transpose {
@@ -189,7 +189,7 @@ fn apply(
     then: Activation,
     compose: impl FnOnce() -> Result<Tensor>,
 ) -> Result<Tensor> {
-    if !fused::is_for(&[x, w]) {
+    if !kernels::is_for(&[x, w]) {
         let y = compose()?.permute((0, 2, 3, 1))?.contiguous()?;
         let y = match b {
             Some(b) => y.broadcast_add(b)?,

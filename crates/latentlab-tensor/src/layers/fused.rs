@@ -1,12 +1,10 @@
 //! Activations as one operation, and the product with bias and activation as another.
 //!
-//! Both run kernels on `f32` in the CPU's memory, [`is_for`] tells where. Their backward passes are
+//! Both run kernels on `f32` in the CPU's memory, [`is_for`](kernels::is_for) tells where. Their backward passes are
 //! kernels too if the gradients are the last ones, see [`is_final_backward`]; otherwise they are
 //! made of operations that can be differentiated again.
 
-use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Tensor,
-};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::product::product;
 use crate::{
@@ -18,13 +16,6 @@ use crate::{
         overwritten, slopes, slopes_and_sums, tensor, view,
     },
 };
-
-/// Whether kernels can compute on these tensors: `f32` on the CPU.
-pub(super) fn is_for(tensors: &[&Tensor]) -> bool {
-    let is_for =
-        |tensor: &&Tensor| tensor.dtype() == DType::F32 && matches!(tensor.device(), Device::Cpu);
-    tensors.iter().all(is_for)
-}
 
 /// `φ(x)`, any shape.
 pub(super) fn activate(x: &Tensor, curve: Curve) -> Result<Tensor> {

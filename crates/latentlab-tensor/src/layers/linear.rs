@@ -7,7 +7,7 @@ use super::{
     product::product,
     weight::{Bias, Weight, WeightNorm},
 };
-use crate::{Init, ParamBuilder, Parameter, Result, reshape};
+use crate::{Init, ParamBuilder, Parameter, Result, kernels, reshape};
 
 /// What [`linear_with`] lets a caller choose.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +76,7 @@ impl Linear {
         }
         let rows = reshape(x, ((), x.dim(D::Minus1)?))?; // [N, in]
         let y = match then.curve() {
-            Some(curve) if fused::is_for(&[x, &weight]) => {
+            Some(curve) if kernels::is_for(&[x, &weight]) => {
                 fused::linear(&rows, &weight, bias.as_ref(), curve)?
             }
             _ => then.forward(&compose(&rows, &weight, bias.as_ref())?)?,

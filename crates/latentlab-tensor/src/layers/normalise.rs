@@ -9,7 +9,7 @@ use crate::{
     autograd::apply3,
     is_final_backward,
     kernels::{
-        Curve, contiguous,
+        self, Curve, contiguous,
         normalise::{self, Normal, Statistics},
         tensor, view,
     },
@@ -34,7 +34,7 @@ pub(super) fn normalise(
     then: Activation,
 ) -> Result<Normalised> {
     let curve = then.curve().unwrap_or(Curve::Identity);
-    let (output, mean, variance) = if fused::is_for(&[x, weight, bias]) {
+    let (output, mean, variance) = if kernels::is_for(&[x, weight, bias]) {
         let statistics = Arc::new(OnceLock::new());
         let op = Normalise {
             curve,

@@ -57,7 +57,7 @@ fn insert(phase: &PhaseReport, record: &mut Record) -> Result<()> {
     let name = phase.name;
     record.insert(format!("{name}{LOSS}"), read(&phase.total)?);
     for (term, value) in &phase.terms {
-        record.insert(format!("{name}/{term}"), read(value)?);
+        record.insert(format!("{name}/{term}"), read(&value.value()?)?);
     }
     if let Some(norm) = &phase.grad_norm {
         record.insert(format!("{name}/grad_norm"), read(norm)?);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use candle_core::{Device, Tensor};
+use latentlab_core::Term;
 use latentlab_tensor::ParamStore;
 
 use super::{Observer, View};
@@ -63,7 +64,7 @@ impl Scene {
             phases: vec![PhaseReport {
                 name: "discriminator",
                 total: scalar(self.loss),
-                terms: vec![("real", scalar(0.25))],
+                terms: vec![("real", Term::new(move || Ok(scalar(0.25))))],
                 grad_norm: Some(scalar(2.0)),
             }],
         };
