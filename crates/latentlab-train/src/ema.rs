@@ -1,6 +1,8 @@
 //! A running average of the parameters, which samples better than the parameters themselves.
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor};
+use std::collections::{BTreeMap, BTreeSet};
+
+use candle_core::{DType, Tensor, Var};
 use latentlab_tensor::{ParamStore, Parameter, vectorised};
 use num_traits::Float;
 use schemars::JsonSchema;
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
-    parallel::{self, Chunk},
+    parallel::{Arrays, Element, for_each_chunk, in_place, real, with_memory},
 };
 
 /// How the running average forgets.
@@ -29,8 +31,14 @@ pub struct EmaConfig {
 /// live weights, which the averaged weights left behind long ago.
 #[derive(Debug)]
 pub struct Ema {
-    pairs: Vec<(Parameter, Parameter)>,
+    pairs: BTreeMap<String, Pair>,
     config: EmaConfig,
+}
+
+#[derive(Debug)]
+struct Pair {
+    live: Parameter,
+    averaged: Parameter,
 }
 
 impl Ema {
@@ -43,107 +51,115 @@ impl Ema {
         if !(0.0..=1.0).contains(&config.decay) {
             return Err(error(format!("{} is not in the range 0 to 1", config.decay)).into());
         }
-        let (live, averaged) = (live.group(""), averaged.group(""));
-        let paths = |group: &[(String, Parameter)]| -> Vec<String> {
-            group.iter().map(|(path, _)| path.clone()).collect()
-        };
-        if paths(&live) != paths(&averaged) {
+        if live.paths() != averaged.paths() {
             let problem = "the store of the average was not built by the same model";
             return Err(latentlab_core::Error::config("ema", problem).into());
         }
-        let pairs = live.into_iter().zip(averaged);
+        let pairs = live.group("").into_iter().zip(averaged.group(""));
+        let pairs = pairs.map(|((path, live), (_, averaged))| (path, Pair { live, averaged }));
         Ok(Self {
-            pairs: pairs
-                .map(|((_, live), (_, averaged))| (live, averaged))
-                .collect(),
+            pairs: pairs.collect(),
             config,
         })
     }
 
     /// Takes in the parameters as they are after step `step` (from 1).
     pub fn update(&self, step: u64) -> Result<()> {
+        self.update_others(step, &BTreeSet::new())
+    }
+
+    /// The same but for those that optimizers have `averaged` in their own pass.
+    pub(crate) fn update_others(&self, step: u64, averaged: &BTreeSet<String>) -> Result<()> {
+        let decay = self.averages(step).decay;
+        let others = self
+            .pairs
+            .iter()
+            .filter(|(path, _)| !averaged.contains(*path));
+        let (mut single, mut double) = (Vec::new(), Vec::new());
+        for (_, pair) in others {
+            let live = pair.live.var();
+            match (in_place(live), live.dtype()) {
+                (true, DType::F32) => single.push(pair),
+                (true, _) => double.push(pair),
+                (false, _) => {
+                    let kept = (pair.averaged.var().as_detached_tensor() * decay)?;
+                    let taken = (live.as_detached_tensor() * (1.0 - decay))?;
+                    pair.averaged.set(&(kept + taken)?)?;
+                }
+            }
+        }
+        blend_all::<f32>(&single, |arrays| blend_f32(decay, arrays))?;
+        blend_all::<f64>(&double, |arrays| blend_f64(decay, arrays))
+    }
+
+    /// The averages, and how they take in the parameters of step `step`.
+    pub(crate) fn averages(&self, step: u64) -> Averages<'_> {
         let decay = match step <= self.config.warmup {
             true => 0.0,
             false => self.config.decay,
         };
-        for (live, averaged) in &self.pairs {
-            blend(averaged, &live.var().as_detached_tensor(), decay)?;
-        }
-        Ok(())
+        Averages { ema: self, decay }
     }
 }
 
-fn blend(averaged: &Parameter, live: &Tensor, decay: f64) -> Result<()> {
-    let average = averaged.var().as_detached_tensor();
-    if parallel::in_place(&average) {
-        average.inplace_op2(live, &Blend { decay })?;
-    } else {
-        averaged.set(&((average * decay)? + (live * (1.0 - decay))?)?)?;
-    }
-    Ok(())
-}
-
-struct Blend {
+/// The averages in one step.
+#[derive(Clone, Copy)]
+pub(crate) struct Averages<'a> {
+    ema: &'a Ema,
     decay: f64,
 }
 
-impl Blend {
-    fn run<T: Float + Send + Sync>(
-        &self,
-        average: &mut [T],
-        live: &[T],
-        blend: fn(f64, Chunk<'_, T>),
-    ) {
-        parallel::chunks(average, live, &mut [], |chunk| blend(self.decay, chunk));
+impl<'a> Averages<'a> {
+    /// The average of the parameter at `path`.
+    pub(crate) fn of(self, path: &str) -> Option<&'a Var> {
+        Some(self.ema.pairs.get(path)?.averaged.var())
+    }
+
+    /// The share of the average that is kept.
+    pub(crate) fn decay(self) -> f64 {
+        self.decay
     }
 }
 
+/// `average ← decay · average + (1 - decay) · live`.
 #[inline(always)]
-fn blend_chunk<T: Float>(decay: f64, chunk: Chunk<'_, T>) {
-    let keep = parallel::real::<T>(decay);
-    let take = parallel::real::<T>(1.0 - decay);
-    for (average, live) in chunk.values.iter_mut().zip(chunk.source) {
+pub(crate) fn blend<T: Float>(decay: f64, average: &mut [T], live: &[T]) {
+    let (keep, take) = (real::<T>(decay), real::<T>(1.0 - decay));
+    for (average, live) in average.iter_mut().zip(live) {
         *average = keep * *average + take * *live;
     }
 }
 
 vectorised! {
-    fn blend_f32(decay: f64, chunk: Chunk<'_, f32>) {
-        blend_chunk(decay, chunk);
+    fn blend_f32(decay: f64, arrays: Arrays<'_, f32>) {
+        blend(decay, arrays.values, arrays.source);
     }
 
-    fn blend_f64(decay: f64, chunk: Chunk<'_, f64>) {
-        blend_chunk(decay, chunk);
+    fn blend_f64(decay: f64, arrays: Arrays<'_, f64>) {
+        blend(decay, arrays.values, arrays.source);
     }
 }
 
-impl InplaceOp2 for Blend {
-    fn name(&self) -> &'static str {
-        "ema"
-    }
-
-    fn cpu_fwd(
-        &self,
-        average: &mut CpuStorage,
-        average_layout: &Layout,
-        live: &CpuStorage,
-        live_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        match (average, live) {
-            (CpuStorage::F32(average), CpuStorage::F32(live)) => self.run(
-                &mut average[parallel::range(average_layout)?],
-                &live[parallel::range(live_layout)?],
-                blend_f32,
-            ),
-            (CpuStorage::F64(average), CpuStorage::F64(live)) => self.run(
-                &mut average[parallel::range(average_layout)?],
-                &live[parallel::range(live_layout)?],
-                blend_f64,
-            ),
-            _ => candle_core::bail!("an average and its source must both be f32 or f64"),
-        }
-        Ok(())
-    }
+/// Hands all parts of all averages, with the live parameters as their source, to `blend`.
+fn blend_all<T: Element>(pairs: &[&Pair], blend: impl Fn(Arrays<'_, T>) + Sync) -> Result<()> {
+    let averaged = pairs.iter().map(|pair| pair.averaged.var().as_tensor());
+    let live = pairs.iter().map(|pair| pair.live.var().as_tensor());
+    let tensors: Vec<&Tensor> = averaged.chain(live).collect();
+    with_memory(&tensors, &|mut lent| {
+        let live = lent.split_off(pairs.len());
+        let arrays = lent.into_iter().zip(live);
+        let arrays = arrays.map(|(values, source)| {
+            let arrays = Arrays {
+                values,
+                source,
+                slots: [&mut [], &mut []],
+                average: &mut [],
+            };
+            ((), arrays)
+        });
+        for_each_chunk(arrays.collect(), |(), arrays| blend(arrays));
+    })?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use candle_core::{DType, Device, Tensor};
 use latentlab_tensor::{Error as TensorError, Parameter, TensorProblem};
 
-use crate::{Gradients, Result, gradients};
-use update::Slots;
+use crate::{Gradients, Result, ema::Averages, gradients};
+use update::{Move, Slots, Update};
 
 /// Moves a group of parameters down their gradients, and remembers what its rule needs.
 #[derive(Debug)]
@@ -59,25 +59,42 @@ impl Optimizer {
     /// clipping, a scalar `[]`, if the configuration asks for clipping.
     ///
     /// `factor` multiplies the learning rate; see [`Schedule`](crate::Schedule).
-    pub fn step(&mut self, mut gradients: Gradients, factor: f64) -> Result<Option<Tensor>> {
+    pub fn step(&mut self, gradients: Gradients, factor: f64) -> Result<Option<Tensor>> {
+        self.step_with(gradients, factor, None)
+    }
+
+    /// [`step`](Self::step), in which the averages of what moves take it in.
+    pub(crate) fn step_with(
+        &mut self,
+        mut gradients: Gradients,
+        factor: f64,
+        averages: Option<Averages<'_>>,
+    ) -> Result<Option<Tensor>> {
         let norm = match self.config.clip_norm {
             Some(max_norm) => gradients::clip_norm(&mut gradients, max_norm)?,
             None => None,
         };
-        let lr = self.config.lr * factor;
+        let mut moves = Vec::new();
         for entry in &mut self.entries {
             let Some(gradient) = gradients.get(&entry.path) else {
                 continue;
             };
             entry.count += 1;
-            let var = entry.parameter.var();
-            entry
-                .slots
-                .update(&self.config.rule, lr, entry.count, var, gradient)?;
-            if let Some(limit) = self.config.clip_value {
-                var.set(&var.as_detached_tensor().clamp(-limit, limit)?)?;
-            }
+            moves.push(Move {
+                parameter: entry.parameter.var(),
+                gradient,
+                slots: &mut entry.slots,
+                average: averages.and_then(|averages| averages.of(&entry.path)),
+                count: entry.count,
+            });
         }
+        let update = Update {
+            rule: &self.config.rule,
+            lr: self.config.lr * factor,
+            limit: self.config.clip_value,
+            decay: averages.map_or(0.0, Averages::decay),
+        };
+        update.run(moves)?;
         Ok(norm)
     }
 

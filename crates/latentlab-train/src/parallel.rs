@@ -1,8 +1,8 @@
 //! Element-wise passes over memory on all threads, with the same bytes for any number of them.
 
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
 
-use candle_core::{DType, Device, Layout, Tensor};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor};
 use latentlab_tensor::kernels::pool;
 use num_traits::Float;
 
@@ -10,41 +10,150 @@ use num_traits::Float;
 /// fits a core's cache and waking a thread is worth it.
 const CHUNK: usize = 16 * 1024;
 
-/// One task's share of every array. All are of the same length, or empty.
-pub(crate) struct Chunk<'a, T> {
+/// Arrays of one length, or empty, that are worked on together.
+pub(crate) struct Arrays<'a, T> {
     pub(crate) values: &'a mut [T],
     pub(crate) source: &'a [T],
     pub(crate) slots: [&'a mut [T]; 2],
+    pub(crate) average: &'a mut [T],
 }
 
-/// Applies `work` to all chunks of `values`, with the parts of `source` and of up to two `slots`
-/// that belong to them. A slot that is not given is empty in every chunk.
-pub(crate) fn chunks<T: Float + Send + Sync>(
-    values: &mut [T],
-    source: &[T],
-    slots: &mut [Vec<T>],
-    work: impl Fn(Chunk<'_, T>) + Send + Sync,
+impl<'a, T> Arrays<'a, T> {
+    /// The parts that are one task's share each. An empty array is empty in every one.
+    fn chunks(self) -> Vec<Arrays<'a, T>> {
+        let count = self.values.len().div_ceil(CHUNK);
+        let parts = |array: &'a mut [T]| {
+            let mut parts: Vec<&mut [T]> = array.chunks_mut(CHUNK).collect();
+            parts.resize_with(count, Default::default);
+            parts.into_iter()
+        };
+        let [first, second] = self.slots.map(parts);
+        let others = first.zip(second).zip(parts(self.average));
+        let values = self.values.chunks_mut(CHUNK).zip(self.source.chunks(CHUNK));
+        let arrays = values.zip(others);
+        arrays
+            .map(|((values, source), ((first, second), average))| Arrays {
+                values,
+                source,
+                slots: [first, second],
+                average,
+            })
+            .collect()
+    }
+}
+
+/// Applies `work` to all parts of all `arrays`, each with what comes with it, in one go.
+pub(crate) fn for_each_chunk<T: Send + Sync, W: Copy + Send>(
+    arrays: Vec<(W, Arrays<'_, T>)>,
+    work: impl Fn(W, Arrays<'_, T>) + Sync,
 ) {
-    let count = values.len().div_ceil(CHUNK);
-    let mut slots = slots.iter_mut();
-    let mut next_slot = || {
-        let slot = slots.next().map(Vec::as_mut_slice).unwrap_or_default();
-        let mut parts: Vec<&mut [T]> = slot.chunks_mut(CHUNK).collect();
-        parts.resize_with(count, Default::default);
-        parts
-    };
-    let (first, second) = (next_slot(), next_slot());
-    let tasks: Vec<Chunk<'_, T>> = values
-        .chunks_mut(CHUNK)
-        .zip(source.chunks(CHUNK))
-        .zip(first.into_iter().zip(second))
-        .map(|((values, source), (first, second))| Chunk {
-            values,
-            source,
-            slots: [first, second],
-        })
-        .collect();
-    pool::for_each_item(tasks, work);
+    let mut tasks = Vec::new();
+    for (with, arrays) in arrays {
+        tasks.extend(arrays.chunks().into_iter().map(|chunk| (with, chunk)));
+    }
+    pool::for_each_item(tasks, |(with, chunk)| work(with, chunk));
+}
+
+/// A type of elements that are updated in place.
+pub(crate) trait Element: Float + Send + Sync {
+    /// The elements of a storage of this type.
+    fn of(storage: &CpuStorage) -> Option<&[Self]>;
+
+    /// [`of`](Self::of), to write to.
+    fn of_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
+}
+
+impl Element for f32 {
+    fn of(storage: &CpuStorage) -> Option<&[Self]> {
+        match storage {
+            CpuStorage::F32(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    fn of_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+        match storage {
+            CpuStorage::F32(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+impl Element for f64 {
+    fn of(storage: &CpuStorage) -> Option<&[Self]> {
+        match storage {
+            CpuStorage::F64(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    fn of_mut(storage: &mut CpuStorage) -> Option<&mut [Self]> {
+        match storage {
+            CpuStorage::F64(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// Calls `run` with the memory of all of `tensors`, to read and write.
+///
+/// candle lends the memory of one tensor at a time, for the length of an operation on it; so the
+/// operation on each one performs that on the next, and the last one calls `run`.
+///
+/// # Errors
+/// If one is not of this type, not contiguous, or given twice.
+pub(crate) fn with_memory<T: Element>(
+    tensors: &[&Tensor],
+    run: &dyn Fn(Vec<&mut [T]>),
+) -> candle_core::Result<()> {
+    for (index, tensor) in tensors.iter().enumerate() {
+        if tensors[..index]
+            .iter()
+            .any(|other| other.id() == tensor.id())
+        {
+            candle_core::bail!("an in-place update of one tensor twice");
+        }
+    }
+    lend(tensors, Vec::new(), run)
+}
+
+fn lend<T: Element>(
+    tensors: &[&Tensor],
+    lent: Vec<&mut [T]>,
+    run: &dyn Fn(Vec<&mut [T]>),
+) -> candle_core::Result<()> {
+    match tensors.split_first() {
+        None => {
+            run(lent);
+            Ok(())
+        }
+        Some((tensor, rest)) => tensor.inplace_op1(&Lend {
+            rest,
+            lent: RefCell::new(lent),
+            run,
+        }),
+    }
+}
+
+struct Lend<'a, T> {
+    rest: &'a [&'a Tensor],
+    lent: RefCell<Vec<&'a mut [T]>>,
+    run: &'a dyn Fn(Vec<&mut [T]>),
+}
+
+impl<T: Element> InplaceOp1 for Lend<'_, T> {
+    fn name(&self) -> &'static str {
+        "in-place update"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let Some(values) = T::of_mut(storage) else {
+            candle_core::bail!("an in-place update of tensors of different types");
+        };
+        let mut lent = self.lent.take();
+        lent.push(&mut values[range(layout)?]);
+        lend(self.rest, lent, self.run)
+    }
 }
 
 /// Whether a tensor's memory can be updated in place here; others take composed operations.
@@ -68,32 +177,53 @@ pub(crate) fn real<T: Float>(value: f64) -> T {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Var;
+
     use super::*;
 
-    fn powers(count: usize) -> (Vec<f64>, Vec<f64>) {
-        let mut values = vec![1.0; count];
-        let source: Vec<f64> = (0..count).map(|index| index as f64).collect();
-        let mut slots = [vec![0.5; count]];
-        chunks(&mut values, &source, &mut slots, |chunk| {
+    #[test]
+    fn every_element_is_visited_once_with_what_belongs_to_it() {
+        let sizes = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5];
+        let mut values: Vec<Vec<f64>> = sizes.iter().map(|size| vec![1.0; *size]).collect();
+        let mut slots: Vec<Vec<f64>> = sizes.iter().map(|size| vec![0.5; *size]).collect();
+        let source: Vec<f64> = (0..4 * CHUNK).map(|index| index as f64).collect();
+        let arrays = values.iter_mut().zip(&mut slots).zip(sizes);
+        let arrays = arrays.map(|((values, slot), size)| {
+            let arrays = Arrays {
+                values,
+                source: &source[..size],
+                slots: [slot, &mut []],
+                average: &mut [],
+            };
+            (size, arrays)
+        });
+        for_each_chunk(arrays.collect(), |size, chunk| {
             let [slot, none] = chunk.slots;
-            assert!(none.is_empty());
+            assert!(none.is_empty() && chunk.average.is_empty());
             for ((value, source), slot) in chunk.values.iter_mut().zip(chunk.source).zip(slot) {
-                *value += source.sqrt();
+                *value += source.sqrt() + size as f64;
                 *slot *= source;
             }
         });
-        let [slot] = slots;
-        (values, slot)
+        for ((values, slots), size) in values.iter().zip(&slots).zip(sizes) {
+            for index in 0..size {
+                assert_eq!(values[index], 1.0 + ((index as f64).sqrt() + size as f64));
+                assert_eq!(slots[index], 0.5 * index as f64);
+            }
+        }
     }
 
     #[test]
-    fn every_element_is_visited_once_with_its_own_source_and_slot() {
-        for count in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5] {
-            let (values, slot) = powers(count);
-            for index in 0..count {
-                assert_eq!(values[index], 1.0 + (index as f64).sqrt());
-                assert_eq!(slot[index], 0.5 * index as f64);
-            }
-        }
+    fn the_memory_of_several_tensors_is_lent_at_once() {
+        let vars = [1f32, 2.0, 3.0].map(|x| Var::new(&[x, x], &Device::Cpu).unwrap());
+        let tensors: Vec<&Tensor> = vars.iter().map(|var| var.as_tensor()).collect();
+        with_memory::<f32>(&tensors, &|mut lent| {
+            let total: f32 = lent.iter().map(|values| values[0]).sum();
+            lent[0][1] = total;
+        })
+        .unwrap();
+        assert_eq!(vars[0].to_vec1::<f32>().unwrap(), [1.0, 6.0]);
+        assert!(with_memory::<f64>(&tensors, &|_| {}).is_err());
+        assert!(with_memory::<f32>(&[tensors[0], tensors[0]], &|_| {}).is_err());
     }
 }

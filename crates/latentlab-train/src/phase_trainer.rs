@@ -18,6 +18,8 @@ pub struct PhaseTrainer {
     groups: BTreeMap<&'static str, Group>,
     accumulate: usize,
     ema: Option<Ema>,
+    /// Parameters whose average has taken them in, in the step under way.
+    averaged: BTreeSet<String>,
     seed: u64,
     total_steps: u64,
     steps: u64,
@@ -83,6 +85,7 @@ impl PhaseTrainer {
             groups,
             accumulate: config.accumulate,
             ema: None,
+            averaged: BTreeSet::new(),
             seed,
             total_steps,
             steps: 0,
@@ -103,12 +106,15 @@ impl PhaseTrainer {
         self.groups.get(group).map(|group| &group.optimizer)
     }
 
+    /// Runs one phase; `moves_later` tells whether another phase of the step moves parameters of
+    /// its group again.
     fn run(
         &mut self,
         phase: &Phase<'_>,
         batch: &Batch,
         number: u64,
         carried: &mut VecDeque<Tensor>,
+        moves_later: bool,
     ) -> Result<PhaseReport> {
         let Some(Group {
             parameters,
@@ -134,7 +140,14 @@ impl PhaseTrainer {
             coverage.note(phase, &gradients);
         }
         let factor = optimizer.config().schedule.factor(number, self.total_steps);
-        let grad_norm = optimizer.step(gradients, factor)?;
+        let averages = match (&self.ema, moves_later) {
+            (Some(ema), false) => {
+                self.averaged.extend(gradients.keys().cloned());
+                Some(ema.averages(number))
+            }
+            _ => None,
+        };
+        let grad_norm = optimizer.step_with(gradients, factor, averages)?;
         let (name, total, terms) = (phase.name, loss.total, loss.terms);
         Ok(PhaseReport {
             name,
@@ -149,12 +162,17 @@ impl Trainer for PhaseTrainer {
     fn step(&mut self, model: &dyn GenerativeModel, batch: &Batch) -> Result<StepReport> {
         let step = self.steps + 1;
         let phases = model.phases();
-        let due = phases.iter().filter(|phase| phase.is_due(step));
+        let due: Vec<&Phase<'_>> = phases.iter().filter(|phase| phase.is_due(step)).collect();
         let mut carried = VecDeque::new();
-        let run = |phase| self.run(phase, batch, step, &mut carried);
-        let reports = once(|| due.map(run).collect::<Result<_>>())?;
+        self.averaged.clear();
+        let run = |(index, phase): (usize, &&Phase<'_>)| {
+            let mut later = due[index + 1..].iter();
+            let moves_later = later.any(|later| overlap(later.params, phase.params));
+            self.run(phase, batch, step, &mut carried, moves_later)
+        };
+        let reports = once(|| due.iter().enumerate().map(run).collect::<Result<_>>())?;
         if let Some(ema) = &self.ema {
-            ema.update(step)?;
+            ema.update_others(step, &self.averaged)?;
         }
         if let Some(coverage) = &self.coverage
             && coverage.is_complete(&phases, &self.store)?
@@ -197,6 +215,15 @@ impl Trainer for PhaseTrainer {
     }
 }
 
+/// Whether two groups may have a parameter in common: one is the other, or a part of it.
+fn overlap(a: &str, b: &str) -> bool {
+    let within = |part: &str, whole: &str| {
+        let rest = part.strip_prefix(whole);
+        whole.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    within(a, b) || within(b, a)
+}
+
 /// `discriminator/exp_avg/discriminator.0.weight`; the group of all parameters has no name.
 fn join(prefix: &str, path: &str) -> String {
     match prefix {
@@ -212,7 +239,10 @@ mod tests {
     use latentlab_tensor::layers::{Linear, linear};
 
     use super::*;
-    use crate::toy::{Points, Toy};
+    use crate::{
+        EmaConfig,
+        toy::{Points, Toy},
+    };
 
     /// A model with one layer and the given phases on it.
     struct Single {
@@ -281,9 +311,56 @@ mod tests {
             let (moving, staying) = (bytes(moves), bytes(stays));
             let batch = Points.batch(0).unwrap();
             let carried = &mut VecDeque::new();
-            trainer.run(&phases[phase], &batch, 1, carried).unwrap();
+            let moves_later = false;
+            trainer
+                .run(&phases[phase], &batch, 1, carried, moves_later)
+                .unwrap();
             assert_ne!(bytes(moves), moving);
             assert_eq!(bytes(stays), staying);
+        }
+    }
+
+    #[test]
+    fn averages_taken_in_the_optimizers_pass_are_those_of_a_pass_of_their_own() {
+        let averages = |within: bool| -> Vec<Vec<f32>> {
+            let ((model, store), (_, averaged)) = (Toy::new(), Toy::new());
+            let config = EmaConfig {
+                decay: 0.9,
+                warmup: 2,
+            };
+            let ema = || Ema::new(&store, &averaged, config).unwrap();
+            let mut trainer = PhaseTrainer::new(&model, &store, &TrainConfig::default(), 10, 1);
+            if within {
+                trainer = trainer.map(|trainer| trainer.with_ema(ema()));
+            }
+            let mut trainer = trainer.unwrap();
+            for step in 1..=7 {
+                trainer.step(&model, &Points.batch(step).unwrap()).unwrap();
+                if !within {
+                    ema().update(step).unwrap();
+                }
+            }
+            let tensors = averaged.tensors().into_values();
+            let values = |tensor: Tensor| tensor.flatten_all().unwrap().to_vec1().unwrap();
+            tensors.map(values).collect()
+        };
+        assert_eq!(averages(true), averages(false));
+    }
+
+    #[test]
+    fn groups_overlap_where_one_is_a_part_of_the_other() {
+        for (a, b, expected) in [
+            ("", "generator", true),
+            ("generator", "generator", true),
+            ("generator.0", "generator", true),
+            ("generator", "generator2", false),
+            ("generator", "discriminator", false),
+        ] {
+            assert_eq!(
+                (overlap(a, b), overlap(b, a)),
+                (expected, expected),
+                "{a} {b}"
+            );
         }
     }
 

@@ -17,10 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, negative, outside_unit, settled, settled_square};
-use crate::{
-    Result,
-    parallel::{Chunk, real},
-};
+use crate::{Result, parallel::real};
 
 /// Adam with weight decay as a part of the gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -132,7 +129,7 @@ pub(super) struct Coefficients {
 
 impl Coefficients {
     #[inline(always)]
-    pub(super) fn update<T: Float>(&self, chunk: Chunk<'_, T>) {
+    pub(super) fn update<T: Float>(&self, values: &mut [T], source: &[T], slots: [&mut [T]; 2]) {
         let (beta1, one_minus_beta1) = (real::<T>(self.beta1), real::<T>(1.0 - self.beta1));
         let (beta2, one_minus_beta2) = (real::<T>(self.beta2), real::<T>(1.0 - self.beta2));
         let (eps, decay) = (real::<T>(self.eps), real::<T>(self.decay_in_gradient));
@@ -141,9 +138,9 @@ impl Coefficients {
             real::<T>(self.pace),
             real::<T>(self.root),
         );
-        let [mean, square] = chunk.slots;
-        let slots = mean.iter_mut().zip(square);
-        for ((x, g), (m, v)) in chunk.values.iter_mut().zip(chunk.source).zip(slots) {
+        let [mean, square] = slots;
+        let means = mean.iter_mut().zip(square);
+        for ((x, g), (m, v)) in values.iter_mut().zip(source).zip(means) {
             let g = *g + decay * *x;
             *m = settled(beta1 * *m + one_minus_beta1 * g);
             *v = settled_square(beta2 * *v + one_minus_beta2 * g * g);

@@ -14,10 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, negative, outside_unit, settled, settled_square};
-use crate::{
-    Result,
-    parallel::{Chunk, real},
-};
+use crate::{Result, parallel::real};
 
 /// Gradient descent at a pace set by the running mean of the squared gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,12 +43,18 @@ impl Default for RmsProp {
 
 impl RmsProp {
     #[inline(always)]
-    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
+    pub(super) fn update<T: Float>(
+        &self,
+        at: At,
+        values: &mut [T],
+        source: &[T],
+        slots: [&mut [T]; 2],
+    ) {
         let (alpha, one_minus_alpha) = (real::<T>(self.alpha), real::<T>(1.0 - self.alpha));
         let (eps, decay) = (real::<T>(self.eps), real::<T>(self.weight_decay));
         let (momentum, lr) = (real::<T>(self.momentum), real::<T>(at.lr));
-        let [square, buffer] = chunk.slots;
-        let elements = chunk.values.iter_mut().zip(chunk.source).zip(square);
+        let [square, buffer] = slots;
+        let elements = values.iter_mut().zip(source).zip(square);
         let scaled = |x: T, g: T, v: &mut T| {
             let g = g + decay * x;
             *v = settled_square(alpha * *v + one_minus_alpha * g * g);

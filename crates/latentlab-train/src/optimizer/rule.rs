@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Adam, AdamW, RmsProp, Sgd};
-use crate::{Result, parallel::Chunk};
+use crate::Result;
 
 /// How a gradient moves a parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,12 +46,18 @@ impl Rule {
 
     /// Updates a part of a parameter and of its slots in place.
     #[inline(always)]
-    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
+    pub(super) fn update<T: Float>(
+        &self,
+        at: At,
+        values: &mut [T],
+        source: &[T],
+        slots: [&mut [T]; 2],
+    ) {
         match self {
-            Self::Adam(rule) => rule.coefficients(at).update(chunk),
-            Self::AdamW(rule) => rule.coefficients(at).update(chunk),
-            Self::RmsProp(rule) => rule.update(at, chunk),
-            Self::Sgd(rule) => rule.update(at, chunk),
+            Self::Adam(rule) => rule.coefficients(at).update(values, source, slots),
+            Self::AdamW(rule) => rule.coefficients(at).update(values, source, slots),
+            Self::RmsProp(rule) => rule.update(at, values, source, slots),
+            Self::Sgd(rule) => rule.update(at, values, source, slots),
         }
     }
 

@@ -14,10 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, negative, outside_unit, settled};
-use crate::{
-    Result,
-    parallel::{Chunk, real},
-};
+use crate::{Result, parallel::real};
 
 /// Gradient descent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,11 +28,17 @@ pub struct Sgd {
 
 impl Sgd {
     #[inline(always)]
-    pub(super) fn update<T: Float>(&self, at: At, chunk: Chunk<'_, T>) {
+    pub(super) fn update<T: Float>(
+        &self,
+        at: At,
+        values: &mut [T],
+        source: &[T],
+        slots: [&mut [T]; 2],
+    ) {
         let (lr, decay) = (real::<T>(at.lr), real::<T>(self.weight_decay));
         let momentum = real::<T>(self.momentum);
-        let [buffer, _] = chunk.slots;
-        let elements = chunk.values.iter_mut().zip(chunk.source);
+        let [buffer, _] = slots;
+        let elements = values.iter_mut().zip(source);
         if self.momentum == 0.0 {
             for (x, g) in elements {
                 *x = *x - lr * (*g + decay * *x);

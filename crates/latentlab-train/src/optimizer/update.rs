@@ -1,16 +1,17 @@
-//! What a rule remembers of one parameter, and one update of both: in a single pass over the
-//! memory on the CPU, by composed operations elsewhere.
+//! What a rule remembers of each parameter, and one update of a group: in a single pass over the
+//! memory of all on the CPU, by composed operations elsewhere.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 
-use candle_core::{CpuStorage, DType, Device, InplaceOp2, Layout, Shape, Tensor, Var};
+use candle_core::{CpuStorage, DType, Device, Layout, Shape, Storage, Tensor, Var};
 use latentlab_tensor::vectorised;
 use num_traits::Float;
 
 use super::{Rule, rule::At};
 use crate::{
     Result,
-    parallel::{self, Chunk},
+    ema::blend,
+    parallel::{self, Arrays, Element, for_each_chunk, real, with_memory},
 };
 
 /// The state of one parameter: up to two values for each of its elements.
@@ -47,25 +48,6 @@ impl Slots {
             Self::Composed(slots) => each(slots, Tensor::copy),
         }
     }
-
-    /// Moves `parameter` by `rule`; `count` is the number of this update, from 1.
-    pub(super) fn update(
-        &mut self,
-        rule: &Rule,
-        lr: f64,
-        count: u64,
-        parameter: &Var,
-        gradient: &Tensor,
-    ) -> Result<()> {
-        let at = At { lr, count };
-        if let Self::Composed(slots) = self {
-            let moved = rule.compose(at, &parameter.as_detached_tensor(), gradient, slots)?;
-            return Ok(parameter.set(&moved)?);
-        }
-        let slots = Mutex::new(self);
-        let update = Update { rule, at, slots };
-        Ok(parameter.inplace_op2(&gradient.contiguous()?, &update)?)
-    }
 }
 
 fn each<A, B>(slots: &[A], convert: impl Fn(&A) -> candle_core::Result<B>) -> Result<Vec<B>> {
@@ -75,62 +57,190 @@ fn each<A, B>(slots: &[A], convert: impl Fn(&A) -> candle_core::Result<B>) -> Re
         .collect::<candle_core::Result<_>>()?)
 }
 
-/// candle's in-place operations change one tensor, so the slots travel inside the operation.
-struct Update<'a> {
-    rule: &'a Rule,
-    at: At,
-    slots: Mutex<&'a mut Slots>,
+/// One parameter in an update.
+pub(super) struct Move<'a> {
+    pub(super) parameter: &'a Var,
+    pub(super) gradient: &'a Tensor,
+    pub(super) slots: &'a mut Slots,
+    pub(super) average: Option<&'a Var>,
+    /// The number of this update, from 1.
+    pub(super) count: u64,
+}
+
+/// What is done to every parameter of an update.
+#[derive(Clone, Copy)]
+pub(super) struct Update<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) lr: f64,
+    /// Parameters are clamped to ± this value afterwards.
+    pub(super) limit: Option<f64>,
+    /// The decay of the averages, which take in the parameters last.
+    pub(super) decay: f64,
 }
 
 impl Update<'_> {
-    fn run<T: Float + Send + Sync>(
-        &self,
-        parameter: &mut [T],
-        gradient: &[T],
-        slots: &mut [Vec<T>],
-        update: fn(&Rule, At, Chunk<'_, T>),
-    ) {
-        parallel::chunks(parameter, gradient, slots, |chunk| {
-            update(self.rule, self.at, chunk);
+    /// Moves all parameters, and updates what is remembered and averaged of them.
+    pub(super) fn run(self, moves: Vec<Move<'_>>) -> Result<()> {
+        let (mut single, mut double) = (InPlace::new(), InPlace::new());
+        for Move {
+            parameter,
+            gradient,
+            slots,
+            average,
+            count,
+        } in moves
+        {
+            let at = At { lr: self.lr, count };
+            match slots {
+                Slots::F32(slots) => single.push(parameter, gradient, slots, average, at)?,
+                Slots::F64(slots) => double.push(parameter, gradient, slots, average, at)?,
+                Slots::Composed(slots) => {
+                    self.compose(at, parameter, gradient, slots, average)?;
+                }
+            }
+        }
+        single.run(|at, arrays| update_f32(self, at, arrays))?;
+        double.run(|at, arrays| update_f64(self, at, arrays))
+    }
+
+    fn compose(
+        self,
+        at: At,
+        parameter: &Var,
+        gradient: &Tensor,
+        slots: &mut [Tensor],
+        average: Option<&Var>,
+    ) -> Result<()> {
+        let before = parameter.as_detached_tensor();
+        let mut moved = self.rule.compose(at, &before, gradient, slots)?;
+        if let Some(limit) = self.limit {
+            moved = moved.clamp(-limit, limit)?;
+        }
+        parameter.set(&moved)?;
+        if let Some(average) = average {
+            let kept = (average.as_detached_tensor() * self.decay)?;
+            average.set(&(kept + (moved * (1.0 - self.decay))?)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of one type whose memory is worked on, and what comes with each.
+struct InPlace<'a, T> {
+    parameters: Vec<&'a Tensor>,
+    gradients: Vec<Tensor>,
+    slots: Vec<&'a mut Vec<Vec<T>>>,
+    averages: Vec<Option<&'a Tensor>>,
+    at: Vec<At>,
+}
+
+impl<'a, T: Element> InPlace<'a, T> {
+    fn new() -> Self {
+        Self {
+            parameters: Vec::new(),
+            gradients: Vec::new(),
+            slots: Vec::new(),
+            averages: Vec::new(),
+            at: Vec::new(),
+        }
+    }
+
+    fn push(
+        &mut self,
+        parameter: &'a Var,
+        gradient: &Tensor,
+        slots: &'a mut Vec<Vec<T>>,
+        average: Option<&'a Var>,
+        at: At,
+    ) -> Result<()> {
+        self.parameters.push(parameter.as_tensor());
+        self.gradients.push(gradient.contiguous()?);
+        self.slots.push(slots);
+        self.averages.push(average.map(Var::as_tensor));
+        self.at.push(at);
+        Ok(())
+    }
+
+    /// Calls `update` for all parts of all parameters, on all threads.
+    fn run(self, update: impl Fn(At, Arrays<'_, T>) + Sync) -> Result<()> {
+        let Self {
+            mut parameters,
+            gradients,
+            slots,
+            averages,
+            at,
+        } = self;
+        let guards: Vec<_> = gradients.iter().map(Tensor::storage_and_layout).collect();
+        let sources = guards.iter().map(|(storage, layout)| match &**storage {
+            Storage::Cpu(storage) => memory::<T>(storage, layout),
+            _ => candle_core::bail!("a parameter and its gradient are on different devices"),
         });
+        let sources = sources.collect::<candle_core::Result<Vec<&[T]>>>()?;
+        let count = parameters.len();
+        parameters.extend(averages.iter().flatten());
+        let slots = RefCell::new(slots);
+        with_memory(&parameters, &|mut lent| {
+            let mut averaged = lent.split_off(count).into_iter();
+            let mut slots = slots.take().into_iter();
+            let others = sources.iter().zip(&averages).zip(&at);
+            let arrays = lent.into_iter().zip(others);
+            let arrays = arrays.map(|(values, ((source, average), at))| {
+                let mut slots = slots.next().into_iter().flatten().map(Vec::as_mut_slice);
+                let average = average.and_then(|_| averaged.next());
+                let arrays = Arrays {
+                    values,
+                    source,
+                    slots: [(); 2].map(|()| slots.next().unwrap_or_default()),
+                    average: average.unwrap_or_default(),
+                };
+                (*at, arrays)
+            });
+            for_each_chunk(arrays.collect(), &update);
+        })?;
+        Ok(())
+    }
+}
+
+fn memory<'s, T: Element>(
+    storage: &'s CpuStorage,
+    layout: &Layout,
+) -> candle_core::Result<&'s [T]> {
+    match T::of(storage) {
+        Some(values) => Ok(&values[parallel::range(layout)?]),
+        None => candle_core::bail!("a parameter and its gradient differ in type"),
     }
 }
 
 vectorised! {
-    fn update_f32(rule: &Rule, at: At, chunk: Chunk<'_, f32>) {
-        rule.update(at, chunk);
+    fn update_f32(update: Update<'_>, at: At, arrays: Arrays<'_, f32>) {
+        update.part(at, arrays);
     }
 
-    fn update_f64(rule: &Rule, at: At, chunk: Chunk<'_, f64>) {
-        rule.update(at, chunk);
+    fn update_f64(update: Update<'_>, at: At, arrays: Arrays<'_, f64>) {
+        update.part(at, arrays);
     }
 }
 
-impl InplaceOp2 for Update<'_> {
-    fn name(&self) -> &'static str {
-        "optimizer"
-    }
-
-    fn cpu_fwd(
-        &self,
-        parameter: &mut CpuStorage,
-        parameter_layout: &Layout,
-        gradient: &CpuStorage,
-        gradient_layout: &Layout,
-    ) -> candle_core::Result<()> {
-        let to = parallel::range(parameter_layout)?;
-        let from = parallel::range(gradient_layout)?;
-        let mut slots = self.slots.lock().expect("no holder of the lock panics");
-        match (parameter, gradient, &mut **slots) {
-            (CpuStorage::F32(parameter), CpuStorage::F32(gradient), Slots::F32(slots)) => {
-                self.run(&mut parameter[to], &gradient[from], slots, update_f32);
+impl Update<'_> {
+    /// Moves one part of a parameter.
+    #[inline(always)]
+    fn part<T: Float>(self, at: At, arrays: Arrays<'_, T>) {
+        let Arrays {
+            values,
+            source,
+            slots,
+            average,
+        } = arrays;
+        self.rule.update(at, values, source, slots);
+        if let Some(limit) = self.limit {
+            let limit = real::<T>(limit);
+            for value in values.iter_mut() {
+                *value = value.max(-limit).min(limit);
             }
-            (CpuStorage::F64(parameter), CpuStorage::F64(gradient), Slots::F64(slots)) => {
-                self.run(&mut parameter[to], &gradient[from], slots, update_f64);
-            }
-            _ => candle_core::bail!("a parameter and its gradient differ in type"),
         }
-        Ok(())
+        if !average.is_empty() {
+            blend(self.decay, average, values);
+        }
     }
 }
 
@@ -141,12 +251,15 @@ mod tests {
     use super::*;
     use crate::optimizer::{RmsProp, Sgd};
 
-    /// The greatest relative distance between the two paths after five updates.
+    /// The greatest relative distance between the two paths after five updates, of parameters and
+    /// averages.
     fn distance(rule: &Rule, dtype: DType) -> f64 {
         let mut rng = Rng::stream(5, "test", 0);
         let start = rng.normal((50, 7), dtype, &Device::Cpu).unwrap();
         let [one_pass, composed] =
             [0, 1].map(|_| Var::from_tensor(&start.copy().unwrap()).unwrap());
+        let start_var = Var::from_tensor(&start.copy().unwrap()).unwrap();
+        let averages = [0, 1].map(|_| Var::from_tensor(&start.copy().unwrap()).unwrap());
         let mut slots = Slots::zeros(rule.slots().len(), &one_pass).unwrap();
         let zeros = vec![start.zeros_like().unwrap(); rule.slots().len()];
         let mut composed_slots = Slots::Composed(zeros);
@@ -156,20 +269,40 @@ mod tests {
                 .unwrap()
                 .t()
                 .unwrap();
-            slots
-                .update(rule, 0.1, count, &one_pass, &gradient)
-                .unwrap();
-            composed_slots
-                .update(rule, 0.1, count, &composed, &gradient)
-                .unwrap();
+            let update = Update {
+                rule,
+                lr: 0.1,
+                limit: Some(1.5),
+                decay: 0.7,
+            };
+            let sides = [
+                (&one_pass, &mut slots, &averages[0]),
+                (&composed, &mut composed_slots, &averages[1]),
+            ];
+            let moves = sides.map(|(parameter, slots, average)| Move {
+                parameter,
+                gradient: &gradient,
+                slots,
+                average: Some(average),
+                count,
+            });
+            update.run(moves.into()).unwrap();
         }
-        let distance = (one_pass.as_tensor() - composed.as_tensor())
-            .unwrap()
-            .abs()
-            .unwrap();
-        let scale = (composed.abs().unwrap() + 1.0).unwrap();
-        let relative = (distance / scale).unwrap().max_all().unwrap();
-        relative.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+        let distance = |ours: &Var, theirs: &Var| -> f64 {
+            let distance = (ours.as_tensor() - theirs.as_tensor())
+                .unwrap()
+                .abs()
+                .unwrap();
+            let scale = (theirs.abs().unwrap() + 1.0).unwrap();
+            let relative = (distance / scale).unwrap().max_all().unwrap();
+            relative.to_dtype(DType::F64).unwrap().to_scalar().unwrap()
+        };
+        let most = distance(&one_pass, &composed);
+        assert!(
+            distance(&averages[0], &start_var) > 0.01,
+            "the average moves"
+        );
+        most.max(distance(&averages[0], &averages[1]))
     }
 
     #[test]
