@@ -164,7 +164,7 @@ mod tests {
             .fold(1f32, |most, value| most.max(value.abs()));
         for (ours, theirs) in ours.iter().zip(theirs) {
             prop_assert!(
-                (ours - theirs).abs() < 2e-6 * scale,
+                (ours - theirs).abs() < 1e-5 * scale,
                 "{ours} is not {theirs}"
             );
         }

@@ -27,7 +27,7 @@ mod weights;
 
 use std::ops::Range;
 
-use spectra::{images_from, images_to, windows_from, windows_to};
+use spectra::{first_row, images_from, images_to, windows_from, windows_to};
 use weights::{Order, weight_from, weight_to};
 
 use super::{Channels, LARGE, Windows, with_scratch};
@@ -145,14 +145,16 @@ pub(super) fn images_of(
             });
             multiply_each(images, Into::Overwritten, &factors);
             let images = &*images;
-            let count = block.images.len() * at.image[0];
-            pool::for_each(count, |line| {
-                let (image, row) = (block.images.start + line / at.image[0], line % at.image[0]);
+            let rows = tiles(at.windows[0], 0) + 1;
+            pool::for_each(block.images.len() * rows, |line| {
+                let (image, row) = (block.images.start + line / rows, line % rows);
+                let (first, end) = (first_row(at, row), first_row(at, row + 1));
                 let line = at.image[1] * channels.image;
                 #[allow(unsafe_code, reason = "lines of one tensor on several threads")]
-                // SAFETY: every call has its own row of pixels.
-                let x = unsafe { result.part(image * size + row * line, line) };
-                images_from(at, channels.image, &output.images(images, image), row, x);
+                // SAFETY: every row of tiles has its own rows of pixels.
+                let x = unsafe { result.part(image * size + first * line, (end - first) * line) };
+                let products = output.images(images, image);
+                images_from(at, channels.image, &products, row, x);
                 finish(0, x);
             });
         });

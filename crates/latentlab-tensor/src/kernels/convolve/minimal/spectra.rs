@@ -20,6 +20,15 @@ fn inside(at: Windows, m: usize, p: usize, size: usize) -> Option<usize> {
     (place < size).then_some(place)
 }
 
+/// The channels at `start`, or zeros where there are none.
+#[inline(always)]
+fn load_at(values: &[f32], start: Option<usize>, first: usize, count: usize) -> Lanes {
+    match start {
+        Some(start) => load(values, start + first, count),
+        None => [0.0; LANES],
+    }
+}
+
 vectorised! {
     /// The spectrum of one row of tiles of an image `[H, W, C]`: for each tile the planes, each of
     /// `channels` values.
@@ -38,26 +47,22 @@ vectorised! {
             for plane in 0..at.stride * at.stride {
                 let (p, q) = (plane / at.stride, plane % at.stride);
                 // Where the nine pixels begin.
-                let mut pixels = [None; 9];
-                for (place, pixel) in pixels.iter_mut().enumerate() {
-                    let y = inside(at, 2 * row + place / 3, p, height);
-                    let x = inside(at, 2 * tile + place % 3, q, width);
-                    *pixel = y.zip(x).map(|(y, x)| (y * width + x) * channels);
+                let mut starts = [[None; 3]; 3];
+                for (i, starts) in starts.iter_mut().enumerate() {
+                    for (j, start) in starts.iter_mut().enumerate() {
+                        let y = inside(at, 2 * row + i, p, height);
+                        let x = inside(at, 2 * tile + j, q, width);
+                        *start = y.zip(x).map(|(y, x)| (y * width + x) * channels);
+                    }
                 }
                 let to = tile * depth + plane * channels;
                 for first in (0..channels).step_by(LANES) {
                     let count = LANES.min(channels - first);
-                    let mut x = [[0.0; LANES]; 9];
-                    for (x, start) in x.iter_mut().zip(&pixels) {
-                        if let Some(start) = start {
-                            *x = load(image, start + first, count);
-                        }
-                    }
                     // Along the rows, then along the columns.
                     let rows = [
-                        differences(x[0], x[1], x[2]),
-                        differences(x[3], x[4], x[5]),
-                        differences(x[6], x[7], x[8]),
+                        pixels_to(image, starts[0], first, count),
+                        pixels_to(image, starts[1], first, count),
+                        pixels_to(image, starts[2], first, count),
                     ];
                     for j in 0..3 {
                         if j == 2 && tile >= whole {
@@ -88,31 +93,30 @@ vectorised! {
         let (all, whole) = (tiles(width, 0), tiles(width, 2));
         let short = lines[6].is_empty();
         for tile in 0..all {
-            let start = |a: usize, b: usize| {
-                let (y, x) = (2 * row + a, 2 * tile + b);
-                (y < height && x < width).then_some((y * width + x) * channels)
-            };
-            let starts = [[start(0, 0), start(0, 1)], [start(1, 0), start(1, 1)]];
+            let (y, x) = (2 * row, 2 * tile);
+            let start = (y * width + x) * channels;
+            let right = (x + 1 < width).then_some(start + channels);
+            let below = (y + 1 < height).then_some(start + width * channels);
+            let across = right.zip(below).map(|(right, _)| right + width * channels);
+            let to = tile * channels;
             for first in (0..channels).step_by(LANES) {
                 let count = LANES.min(channels - first);
-                let window = |a: usize, b: usize| match starts[a][b] {
-                    Some(start) => load(windows, start + first, count),
-                    None => [0.0; LANES],
-                };
-                let rows = [
-                    both(window(0, 0), window(0, 1)),
-                    both(window(1, 0), window(1, 1)),
-                ];
-                let to = tile * channels + first;
+                let upper = both(
+                    load(windows, start + first, count),
+                    load_at(windows, right, first, count),
+                );
+                let lower = both(
+                    load_at(windows, below, first, count),
+                    load_at(windows, across, first, count),
+                );
                 for j in 0..3 {
                     if j == 2 && tile >= whole {
                         continue;
                     }
-                    let [upper, middle, lower] = both(rows[0][j], rows[1][j]);
-                    store(upper, lines[j], to, count);
-                    store(middle, lines[3 + j], to, count);
+                    store(upper[j], lines[j], to + first, count);
+                    store(add(upper[j], lower[j]), lines[3 + j], to + first, count);
                     if !short {
-                        store(lower, lines[6 + j], to, count);
+                        store(lower[j], lines[6 + j], to + first, count);
                     }
                 }
             }
@@ -128,30 +132,23 @@ vectorised! {
     ) {
         let width = at.windows[1];
         let line = width * channels;
-        let whole = tiles(width, 2);
         let short = windows.len() == line;
         for tile in 0..tiles(width, 0) {
+            let wide = tile < tiles(width, 2);
             for first in (0..channels).step_by(LANES) {
                 let count = LANES.min(channels - first);
-                let at = tile * channels + first;
+                let from = tile * channels + first;
                 let to = 2 * tile * channels + first;
-                // Sums along the columns for one i.
-                let sums = |i: usize| {
-                    let m = |j: usize| load(lines[3 * i + j], at, count);
-                    match tile < whole {
-                        true => [add(m(0), m(1)), add(m(1), m(2))],
-                        false => [add(m(0), m(1)), [0.0; LANES]],
-                    }
-                };
-                let (upper, middle) = (sums(0), sums(1));
+                let upper = windows_of(lines, 0, from, wide, count);
+                let middle = windows_of(lines, 1, from, wide, count);
                 store(add(upper[0], middle[0]), windows, to, count);
-                if tile < whole {
+                if wide {
                     store(add(upper[1], middle[1]), windows, to + channels, count);
                 }
                 if !short {
-                    let lower = sums(2);
+                    let lower = windows_of(lines, 2, from, wide, count);
                     store(add(middle[0], lower[0]), windows, line + to, count);
-                    if tile < whole {
+                    if wide {
                         store(add(middle[1], lower[1]), windows, line + to + channels, count);
                     }
                 }
@@ -159,7 +156,10 @@ vectorised! {
         }
     }
 
-    /// Row `row` of an image, `[W, C]`, of the products of all its tiles.
+    /// The rows of pixels `[W, C]` that begin in a row of tiles, of the products of all tiles of an
+    /// image; there may be one more row of tiles, and one more tile in a row, than there are products.
+    ///
+    /// In each plane a tile has `x₀ ← m₀ + m₂` of the tile before, and `x₁ ← m₁ − m₀ − m₂`.
     pub(super) fn images_from(
         at: Windows,
         channels: usize,
@@ -167,57 +167,99 @@ vectorised! {
         row: usize,
         pixels: &mut [f32],
     ) {
+        let [height, width] = at.image;
         let depth = at.stride * at.stride * channels;
-        let (m, p) = ((row + at.padding) / at.stride, (row + at.padding) % at.stride);
-        let down = terms(m, at.windows[0]);
-        for (column, pixel) in pixels.chunks_exact_mut(channels).enumerate() {
-            let (m, q) = ((column + at.padding) / at.stride, (column + at.padding) % at.stride);
-            let plane = (p * at.stride + q) * channels;
-            let along = terms(m, at.windows[1]);
-            // Which values are added, and which of them are taken off.
-            let (mut starts, mut count) = ([(0, 0, false); 9], 0);
-            for (line, i, negative) in down.into_iter().flatten() {
-                for (tile, j, other) in along.into_iter().flatten() {
-                    let tile = line * tiles(at.windows[1], j) + tile;
-                    starts[count] = (3 * i + j, tile * depth + plane, negative != other);
-                    count += 1;
-                }
-            }
+        let all = tiles(at.windows[1], 0);
+        let top = first_row(at, row);
+        for plane in 0..at.stride * at.stride {
+            let (p, q) = (plane / at.stride, plane % at.stride);
+            let rows = [inside(at, 2 * row, p, height), inside(at, 2 * row + 1, p, height)];
             for first in (0..channels).step_by(LANES) {
-                let lanes = LANES.min(channels - first);
-                let mut sum = [0.0; LANES];
-                for (place, start, negative) in &starts[..count] {
-                    let value = load(products[*place], start + first, lanes);
-                    sum = match negative {
-                        true => sub(sum, value),
-                        false => add(sum, value),
-                    };
+                let count = LANES.min(channels - first);
+                // m₂ of the tile before, in both rows.
+                let mut before = [[0.0; LANES]; 2];
+                for tile in 0..=all {
+                    let place = [tile, depth, tile * depth + plane * channels + first];
+                    let m0 = column_of(at, products, 0, row, place, count);
+                    let m1 = column_of(at, products, 1, row, place, count);
+                    let m2 = column_of(at, products, 2, row, place, count);
+                    let columns = [
+                        inside(at, 2 * tile, q, width),
+                        inside(at, 2 * tile + 1, q, width),
+                    ];
+                    for side in 0..2 {
+                        if let Some(y) = rows[side] {
+                            let line = (y - top) * width;
+                            if let Some(x) = columns[0] {
+                                let even = add(m0[side], before[side]);
+                                store(even, pixels, (line + x) * channels + first, count);
+                            }
+                            if let Some(x) = columns[1] {
+                                let odd = sub(sub(m1[side], m0[side]), m2[side]);
+                                store(odd, pixels, (line + x) * channels + first, count);
+                            }
+                        }
+                    }
+                    before = m2;
                 }
-                store(sum, pixel, first, lanes);
             }
         }
     }
 }
 
-/// What a pixel `m` of a plane takes of the products along a side with so many windows: tile, `i`,
-/// and whether it is taken off. `x₀ ← m₀`, `x₁ ← m₁ − m₀ − m₂`, `x₂ ← m₂`, and the last pixel of a
-/// tile is the first of the next.
+/// The first row of an image's pixels that begins in a row of tiles; the last row of tiles ends with
+/// the image.
 #[inline(always)]
-fn terms(m: usize, windows: usize) -> [Option<(usize, usize, bool)>; 3] {
-    let tile = m / 2;
-    let term = |tile: usize, i: usize, negative: bool| {
-        (tile < tiles(windows, i)).then_some((tile, i, negative))
-    };
-    match m % 2 {
-        0 => [
-            term(tile, 0, false),
-            tile.checked_sub(1).and_then(|tile| term(tile, 2, false)),
-            None,
-        ],
-        _ => [
-            term(tile, 1, false),
-            term(tile, 0, true),
-            term(tile, 2, true),
-        ],
+pub(super) fn first_row(at: Windows, row: usize) -> usize {
+    let height = at.image[0];
+    match row > tiles(at.windows[0], 0) {
+        true => height,
+        false => (2 * at.stride * row).saturating_sub(at.padding).min(height),
     }
+}
+
+#[inline(always)]
+fn pixels_to(image: &[f32], starts: [Option<usize>; 3], first: usize, count: usize) -> [Lanes; 3] {
+    differences(
+        load_at(image, starts[0], first, count),
+        load_at(image, starts[1], first, count),
+        load_at(image, starts[2], first, count),
+    )
+}
+
+/// `y₀` and `y₁` along the columns, of the products with one `i`.
+#[inline(always)]
+fn windows_of(lines: &[&[f32]; 9], i: usize, from: usize, wide: bool, count: usize) -> [Lanes; 2] {
+    let middle = load(lines[3 * i + 1], from, count);
+    let first = add(load(lines[3 * i], from, count), middle);
+    match wide {
+        true => [first, add(middle, load(lines[3 * i + 2], from, count))],
+        false => [first, [0.0; LANES]],
+    }
+}
+
+/// `x₀` and `x₁` along the rows, of the products with one `j`, for the values from `start` on of a row
+/// of tiles that have one.
+#[inline(always)]
+fn column_of(
+    at: Windows,
+    products: &[&[f32]; 9],
+    j: usize,
+    row: usize,
+    [tile, depth, start]: [usize; 3],
+    count: usize,
+) -> [Lanes; 2] {
+    let along = tiles(at.windows[1], j);
+    if tile >= along {
+        return [[0.0; LANES]; 2];
+    }
+    let (all, whole) = (tiles(at.windows[0], 0), tiles(at.windows[0], 2));
+    let line = along * depth;
+    let start_in = |row: usize, many: usize| (row < many).then_some(row * line + start);
+    let above = row.checked_sub(1).and_then(|row| start_in(row, whole));
+    let m0 = load_at(products[j], start_in(row, all), 0, count);
+    let m1 = load_at(products[3 + j], start_in(row, all), 0, count);
+    let m2 = load_at(products[6 + j], start_in(row, whole), 0, count);
+    let before = load_at(products[6 + j], above, 0, count);
+    [add(m0, before), sub(sub(m1, m0), m2)]
 }
