@@ -172,6 +172,16 @@ impl Workload {
         self.flops
     }
 
+    /// The model's configuration, as in an experiment file.
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// Images in a batch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
     /// Images that go through one step.
     pub fn images(&self) -> usize {
         match self.kind {

@@ -75,6 +75,8 @@ pub fn run(bench: Bench) -> Result<()> {
     let ours = build()?;
     let limit = process::product(&ours, threads)?;
     println!("best product of matrices: {limit:.0} GFLOP/s on {threads} threads");
+    let around = process::around(&ours, threads)?;
+    println!("a run of workload a spends {around:.1} % of its time outside of training steps");
     let mut rows = Vec::new();
     for name in &names {
         let row = peer::compare(

@@ -2,7 +2,8 @@
 //!
 //! `workload NAME [--batch N] [--width FACTOR]` prints `ready FLOPS IMAGES` after its first step,
 //! then answers each line `steps N` with the milliseconds that N steps took. `workload sgemm` prints
-//! the most GFLOP/s that a product of matrices reached on all threads.
+//! the most GFLOP/s that a product of matrices reached on all threads, and `workload around` the percentage
+//! of a run's time that is not spent in training steps.
 
 use std::{
     io::{BufRead, Write},
@@ -10,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use latentlab_benches::{Result, Workload};
+use latentlab_benches::{Result, Workload, share_around_steps};
 use latentlab_tensor::kernels::gemm::{Into, Matrix, multiply};
 
 #[global_allocator]
@@ -28,10 +29,14 @@ fn main() -> ExitCode {
 
 fn work(arguments: Vec<String>) -> Result<()> {
     let Some((name, options)) = arguments.split_first() else {
-        return Err("which workload? a, b, c, d, e, f, sample, elbo or sgemm".into());
+        return Err("which workload? a, b, c, d, e, f, sample, elbo, sgemm or around".into());
     };
     if name == "sgemm" {
         println!("{:.1}", best_product());
+        return Ok(());
+    }
+    if name == "around" {
+        println!("{:.2}", 100.0 * share_around_steps()?);
         return Ok(());
     }
     let (mut batch, mut width) = (None, 1.0);

@@ -4,6 +4,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 
 use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, ImageShape, ValueRange};
+use latentlab_tensor::vectorised;
 
 use crate::{Error, Result};
 
@@ -53,12 +54,9 @@ impl Images {
         let mut values = Vec::with_capacity(rows.len() * size);
         match &self.values {
             Values::Bytes(bytes) => {
-                for row in rows {
-                    values.extend(
-                        bytes[self.place(*row)]
-                            .iter()
-                            .map(|b| f32::from(*b) / 255.0),
-                    );
+                values.resize(rows.len() * size, 0.0);
+                for (values, row) in values.chunks_exact_mut(size.max(1)).zip(rows) {
+                    grey_levels(&bytes[self.place(*row)], values);
                 }
             }
             Values::Floats(floats) => {
@@ -111,6 +109,15 @@ impl Images {
     pub fn classes(&self) -> Option<usize> {
         let largest = self.labels.as_ref()?.iter().max()?;
         Some(*largest as usize + 1)
+    }
+}
+
+vectorised! {
+    /// Bytes as numbers in `[0, 1]`.
+    fn grey_levels(bytes: &[u8], values: &mut [f32]) {
+        for (value, byte) in values.iter_mut().zip(bytes) {
+            *value = f32::from(*byte) / 255.0;
+        }
     }
 }
 

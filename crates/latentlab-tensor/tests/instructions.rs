@@ -3,12 +3,14 @@
 
 use candle_core::{DType, Device};
 use latentlab_tensor::{
-    Rng,
+    Rng, affine,
     kernels::{
         Curve, Instructions, activate, activate_slope, add_column_sums,
+        convolve::{Channels, Windows, images_of, weight_of, windows_of},
         instructions::limit,
         normalise::{Normal, gradients, normalise, statistics},
     },
+    reparameterise,
 };
 
 const CURVES: [Curve; 6] = [
@@ -70,6 +72,51 @@ fn bits(instructions: Instructions, columns: usize) -> Vec<u32> {
     results
 }
 
+/// The bits of the products of a convolution, by either way to compute them: with many windows and
+/// with few.
+fn products(instructions: Instructions, channels: usize, side: usize) -> Vec<u32> {
+    assert_eq!(limit(instructions), instructions);
+    let windows = (side + 2 - 4) / 2 + 1;
+    let at = Windows {
+        kernel: 4,
+        stride: 2,
+        padding: 1,
+        batch: 5,
+        image: [side; 2],
+        windows: [windows; 2],
+    };
+    let both = Channels {
+        image: channels,
+        windows: channels + 3,
+    };
+    let x = values("x", at.batch * side * side * both.image);
+    let y = values("y", at.batch * windows * windows * both.windows);
+    let w = values("w", 16 * both.image * both.windows);
+    let results = [
+        windows_of(at, both, &x, &w, |_, _| {}),
+        images_of(at, both, &y, &w, |_, _| {}),
+        weight_of(at, both, &x, &y),
+    ];
+    results.concat().into_iter().map(f32::to_bits).collect()
+}
+
+/// The bits of random numbers and of what is done with tensors as a whole.
+fn tensors(instructions: Instructions) -> Vec<u32> {
+    assert_eq!(limit(instructions), instructions);
+    let draw = |index| {
+        let mut rng = Rng::stream(3, "draw", index);
+        rng.normal((7, 1001), DType::F32, &Device::Cpu).unwrap()
+    };
+    let (mu, log_var, noise) = (draw(0), draw(1), draw(2));
+    let z = reparameterise(&mu, &log_var, &noise).unwrap();
+    let moved = affine(&z, 0.3, 0.7).unwrap();
+    let bits = [noise, z, moved].map(|tensor| {
+        let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        values.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    });
+    bits.concat()
+}
+
 #[test]
 fn all_instructions_give_the_same_bits() {
     let widest = limit(Instructions::Avx512);
@@ -79,6 +126,22 @@ fn all_instructions_give_the_same_bits() {
             if instructions <= widest {
                 assert_eq!(bits(instructions, columns), portable, "{instructions:?}");
             }
+        }
+    }
+    // Many windows and few, channels that fill registers and others.
+    for (channels, side) in [(16, 28), (21, 25), (3, 9)] {
+        let portable = products(Instructions::Portable, channels, side);
+        for instructions in [Instructions::Avx2, Instructions::Avx512] {
+            if instructions <= widest {
+                let given = products(instructions, channels, side);
+                assert_eq!(given, portable, "{instructions:?}");
+            }
+        }
+    }
+    let portable = tensors(Instructions::Portable);
+    for instructions in [Instructions::Avx2, Instructions::Avx512] {
+        if instructions <= widest {
+            assert_eq!(tensors(instructions), portable, "{instructions:?}");
         }
     }
 }

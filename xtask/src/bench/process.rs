@@ -127,9 +127,21 @@ pub fn ours(program: &Path, threads: usize, arguments: &[&str]) -> Command {
 /// # Errors
 /// If the program fails.
 pub fn product(program: &Path, threads: usize) -> Result<f64> {
-    let output = cargo::output(&mut ours(program, threads, &["sgemm"]))?;
+    number(program, threads, "sgemm")
+}
+
+/// The percentage of a run's time that is not spent in training steps: data, observers, records.
+///
+/// # Errors
+/// If the program fails.
+pub fn around(program: &Path, threads: usize) -> Result<f64> {
+    number(program, threads, "around")
+}
+
+fn number(program: &Path, threads: usize, what: &str) -> Result<f64> {
+    let output = cargo::output(&mut ours(program, threads, &[what]))?;
     output
         .trim()
         .parse()
-        .context("the product printed no number")
+        .with_context(|| format!("`{what}` printed no number"))
 }

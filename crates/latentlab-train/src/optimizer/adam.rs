@@ -16,7 +16,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, negative, outside_unit, settled, settled_square};
+use super::rule::{At, mean_of_squares, negative, outside_unit, settled};
 use crate::{Result, parallel::real};
 
 /// Adam with weight decay as a part of the gradient.
@@ -143,7 +143,7 @@ impl Coefficients {
         for ((x, g), (m, v)) in values.iter_mut().zip(source).zip(means) {
             let g = *g + decay * *x;
             *m = settled(beta1 * *m + one_minus_beta1 * g);
-            *v = settled_square(beta2 * *v + one_minus_beta2 * g * g);
+            *v = mean_of_squares(beta2, *v, one_minus_beta2, g);
             *x = keep * *x - pace * *m / (v.sqrt() * root + eps);
         }
     }

@@ -13,7 +13,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, negative, outside_unit, settled, settled_square};
+use super::rule::{At, mean_of_squares, negative, outside_unit, settled};
 use crate::{Result, parallel::real};
 
 /// Gradient descent at a pace set by the running mean of the squared gradient.
@@ -57,7 +57,7 @@ impl RmsProp {
         let elements = values.iter_mut().zip(source).zip(square);
         let scaled = |x: T, g: T, v: &mut T| {
             let g = g + decay * x;
-            *v = settled_square(alpha * *v + one_minus_alpha * g * g);
+            *v = mean_of_squares(alpha, *v, one_minus_alpha, g);
             g / (v.sqrt() + eps)
         };
         if self.momentum == 0.0 {

@@ -98,10 +98,12 @@ pub(super) fn settled<T: Float>(mean: T) -> T {
     zero_below(T::min_positive_value() / T::epsilon(), mean)
 }
 
-/// The same for a mean of squares, which is only 0 where it has no leading bit.
+/// `keep · mean + take · g²`, a running mean of squares, in which nothing is without a leading bit
+/// either: squares below 2⁻¹⁰³ count as 0.
 #[inline(always)]
-pub(super) fn settled_square<T: Float>(mean: T) -> T {
-    zero_below(T::min_positive_value(), mean)
+pub(super) fn mean_of_squares<T: Float>(keep: T, mean: T, take: T, g: T) -> T {
+    let square = settled(zero_below(T::min_positive_value().sqrt(), g) * g);
+    zero_below(T::min_positive_value(), keep * mean + take * square)
 }
 
 #[inline(always)]
