@@ -103,12 +103,24 @@ pub fn gaussian_nll(mean: &Tensor, log_var: &Tensor, target: &Tensor) -> Result<
 /// # Errors
 /// If the shapes differ, or the variance is not a positive number.
 pub fn gaussian_nll_with_variance(mean: &Tensor, target: &Tensor, variance: f64) -> Result<Tensor> {
+    nll_of_error(&squared_error(mean, target)?, target, variance)
+}
+
+/// [`gaussian_nll_with_variance`] of means `σ(l)`, kept in (0, 1) by the logistic function: `logits`
+/// and `target` `[N, …]` to `[N]`, nats per image.
+///
+/// # Errors
+/// As [`gaussian_nll_with_variance`].
+pub fn gaussian_nll_of_sigmoid(logits: &Tensor, target: &Tensor, variance: f64) -> Result<Tensor> {
+    nll_of_error(&squared_error_of_sigmoid(logits, target)?, target, variance)
+}
+
+fn nll_of_error(error: &Tensor, target: &Tensor, variance: f64) -> Result<Tensor> {
     if !(variance > 0.0 && variance.is_finite()) {
         return Err(Error::Argument(format!(
             "the variance of a gaussian must be positive and finite, not {variance}"
         )));
     }
-    let error = squared_error(mean, target)?;
     let pixels = (target.elem_count() / target.dim(0)?) as f64;
     Ok(error.affine(0.5 / variance, 0.5 * pixels * (TAU * variance).ln())?)
 }

@@ -152,9 +152,8 @@ impl Gan {
     }
 
     /// What a reader wants to see of the game beside the loss.
-    fn record(&self, loss: Loss, real_scores: &Tensor, fake_scores: &Tensor) -> Loss {
+    fn record(&self, mut loss: Loss, real_scores: &Tensor, fake_scores: &Tensor) -> Loss {
         let objective = self.config.objective;
-        let mut loss = loss;
         if objective == Objective::Wasserstein {
             // Scores without an origin: there is no boundary, and no probability.
             for (name, scores) in [("real_score", real_scores), ("fake_score", fake_scores)] {
@@ -163,32 +162,7 @@ impl Gan {
             }
             return loss;
         }
-        let probability = |logits: &Tensor| Ok(candle_nn::ops::sigmoid(logits)?.mean_all()?);
-        let share = |mask: Tensor, like: &Tensor| Ok(mask.to_dtype(like.dtype())?.mean_all()?);
-        type Figure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
-        let figures: [(_, Figure); 5] = [
-            (
-                "value",
-                Box::new(|real, fake| Ok(adversarial::value(real, fake)?)),
-            ),
-            (
-                "real_probability",
-                Box::new(move |real, _| probability(real)),
-            ),
-            (
-                "fake_probability",
-                Box::new(move |_, fake| probability(fake)),
-            ),
-            (
-                "real_accuracy",
-                Box::new(move |real, _| share(real.gt(0.0)?, real)),
-            ),
-            (
-                "fake_accuracy",
-                Box::new(move |_, fake| share(fake.lt(0.0)?, fake)),
-            ),
-        ];
-        for (name, figure) in figures {
+        for (name, figure) in FIGURES {
             let (real, fake) = (real_scores.detach(), fake_scores.detach());
             loss = loss.term_later(name, move || {
                 figure(&logits_of(objective, &real)?, &logits_of(objective, &fake)?)
@@ -302,4 +276,24 @@ fn logits_of(objective: Objective, scores: &Tensor) -> Result<Tensor> {
     }
     let odds = scores.clamp(1e-6, 1.0 - 1e-6)?;
     Ok((odds.log()? - odds.affine(-1.0, 1.0)?.log()?)?)
+}
+
+/// A figure of the game from the logits of real and generated images.
+type Figure = fn(&Tensor, &Tensor) -> Result<Tensor>;
+
+/// The figures that are recorded, see [`Gan::record`].
+const FIGURES: [(&str, Figure); 5] = [
+    ("value", |real, fake| Ok(adversarial::value(real, fake)?)),
+    ("real_probability", |real, _| mean_probability(real)),
+    ("fake_probability", |_, fake| mean_probability(fake)),
+    ("real_accuracy", |real, _| share_above_zero(real)),
+    ("fake_accuracy", |_, fake| share_above_zero(&fake.neg()?)),
+];
+
+fn mean_probability(logits: &Tensor) -> Result<Tensor> {
+    Ok(candle_nn::ops::sigmoid(logits)?.mean_all()?)
+}
+
+fn share_above_zero(logits: &Tensor) -> Result<Tensor> {
+    Ok(logits.gt(0.0)?.to_dtype(logits.dtype())?.mean_all()?)
 }

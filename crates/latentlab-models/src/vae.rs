@@ -205,9 +205,12 @@ impl Vae {
         let mean = || self.config.decoder.mean(output);
         Ok(match &self.pixel {
             Pixel::Bernoulli => reconstruction::bernoulli_nll(output, images)?,
-            Pixel::FixedVariance(variance) => {
-                reconstruction::gaussian_nll_with_variance(&mean()?, images, *variance)?
-            }
+            Pixel::FixedVariance(variance) => match self.config.decoder {
+                Observation::GaussianSigmoid => {
+                    reconstruction::gaussian_nll_of_sigmoid(output, images, *variance)?
+                }
+                _ => reconstruction::gaussian_nll_with_variance(&mean()?, images, *variance)?,
+            },
             Pixel::LearnedVariance(log_var) => {
                 reconstruction::gaussian_nll(&mean()?, &log_var.value(), images)?
             }

@@ -21,34 +21,14 @@ pub enum Curve {
 vectorised! {
     /// `values ← φ(values + bias)`, for one row of as many values as biases; no bias, no sum.
     pub fn activate(curve: Curve, bias: Option<&[f32]>, values: &mut [f32]) {
-        if let Some(bias) = bias {
-            for (value, bias) in values.iter_mut().zip(bias) {
-                *value += bias;
-            }
-        }
         match curve {
-            Curve::Identity => {}
-            Curve::Leaky(slope) => {
-                for value in values {
-                    *value = if *value > 0.0 { *value } else { slope * *value };
-                }
-            }
+            Curve::Identity => each(values, bias, |x| x),
+            Curve::Leaky(slope) => each(values, bias, |x| if x > 0.0 { x } else { slope * x }),
             Curve::Elu => {
-                for value in values {
-                    let below = math::exp(*value) - 1.0;
-                    *value = if *value > 0.0 { *value } else { below };
-                }
+                each(values, bias, |x| if x > 0.0 { x } else { math::exp(x) - 1.0 });
             }
-            Curve::Tanh => {
-                for value in values {
-                    *value = math::tanh(*value);
-                }
-            }
-            Curve::Sigmoid => {
-                for value in values {
-                    *value = math::sigmoid(*value);
-                }
-            }
+            Curve::Tanh => each(values, bias, |x| math::tanh(x)),
+            Curve::Sigmoid => each(values, bias, |x| math::sigmoid(x)),
         }
     }
 
@@ -124,6 +104,23 @@ vectorised! {
         for row in wide.chunks_exact(columns) {
             for (sum, value) in sums.iter_mut().zip(row) {
                 *sum += value;
+            }
+        }
+    }
+}
+
+/// `values ← φ(values + bias)`.
+#[inline(always)]
+fn each(values: &mut [f32], bias: Option<&[f32]>, curve: impl Fn(f32) -> f32) {
+    match bias {
+        Some(bias) => {
+            for (value, bias) in values.iter_mut().zip(bias) {
+                *value = curve(*value + bias);
+            }
+        }
+        None => {
+            for value in values {
+                *value = curve(*value);
             }
         }
     }

@@ -170,6 +170,7 @@ impl<'a, T: Element> InPlace<'a, T> {
             averages,
             at,
         } = self;
+        let gradients = apart(gradients, &parameters)?;
         let guards: Vec<_> = gradients.iter().map(Tensor::storage_and_layout).collect();
         let sources = guards.iter().map(|(storage, layout)| match &**storage {
             Storage::Cpu(storage) => memory::<T>(storage, layout),
@@ -199,6 +200,17 @@ impl<'a, T: Element> InPlace<'a, T> {
         })?;
         Ok(())
     }
+}
+
+/// The gradients, those in the memory of a parameter copied: nobody can read what is written to.
+fn apart(gradients: Vec<Tensor>, parameters: &[&Tensor]) -> candle_core::Result<Vec<Tensor>> {
+    let memory = |tensor: &Tensor| std::ptr::from_ref::<Storage>(&tensor.storage_and_layout().0);
+    let written: Vec<_> = parameters.iter().copied().map(memory).collect();
+    let apart = |gradient: Tensor| match written.contains(&memory(&gradient)) {
+        true => gradient.copy(),
+        false => Ok(gradient),
+    };
+    gradients.into_iter().map(apart).collect()
 }
 
 fn memory<'s, T: Element>(
@@ -235,7 +247,11 @@ impl Update<'_> {
         if let Some(limit) = self.limit {
             let limit = real::<T>(limit);
             for value in values.iter_mut() {
-                *value = value.max(-limit).min(limit);
+                *value = match *value {
+                    value if value > limit => limit,
+                    value if value < -limit => -limit,
+                    value => value,
+                };
             }
         }
         if !average.is_empty() {
@@ -303,6 +319,29 @@ mod tests {
             "the average moves"
         );
         most.max(distance(&averages[0], &averages[1]))
+    }
+
+    #[test]
+    fn a_gradient_in_the_memory_of_its_parameter_is_that_from_before_the_update() {
+        let parameter = Var::new(&[1f32, -2.0], &Device::Cpu).unwrap();
+        let rule = Rule::Sgd(Sgd::default());
+        let mut slots = Slots::zeros(rule.slots().len(), &parameter).unwrap();
+        let update = Update {
+            rule: &rule,
+            lr: 0.5,
+            limit: None,
+            decay: 0.0,
+        };
+        let gradient = parameter.as_detached_tensor();
+        let moves = Move {
+            parameter: &parameter,
+            gradient: &gradient,
+            slots: &mut slots,
+            average: None,
+            count: 1,
+        };
+        update.run(vec![moves]).unwrap();
+        assert_eq!(parameter.to_vec1::<f32>().unwrap(), [0.5, -1.0]);
     }
 
     #[test]

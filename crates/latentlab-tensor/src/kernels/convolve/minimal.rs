@@ -21,16 +21,16 @@
 //! the same three maps and their transposes. All coefficients are ±1, so that little is lost to
 //! rounding.
 
+mod blocks;
 mod lanes;
 mod spectra;
 mod weights;
 
-use std::ops::Range;
-
+use blocks::{VALUES, blocks, for_each_block, for_each_block_of_images};
 use spectra::{first_row, images_from, images_to, windows_from, windows_to};
 use weights::{Order, weight_from, weight_to};
 
-use super::{Channels, LARGE, Windows, with_scratch};
+use super::{Channels, Windows, with_scratch};
 use crate::kernels::{
     gemm::{Into, Matrix, multiply_each},
     overwritten,
@@ -235,183 +235,5 @@ fn tiles(windows: usize, i: usize) -> usize {
     match i {
         2 => windows / 2,
         _ => windows.div_ceil(2),
-    }
-}
-
-/// Values of spectra that a core's cache holds beside the weight.
-const VALUES: usize = 256 * 1024;
-
-/// Some rows of tiles of each of some images.
-struct Block {
-    images: Range<usize>,
-    rows: Range<usize>,
-}
-
-/// The batch in blocks whose spectra have about so many values.
-fn blocks(at: Windows, channels: Channels, values: usize) -> Vec<Block> {
-    let rows = tiles(at.windows[0], 0);
-    let line = 9 * tiles(at.windows[1], 0) * (planes(at) * channels.image + channels.windows);
-    let lines = (values / line.max(1)).max(1);
-    if lines >= rows {
-        let images = (lines / rows.max(1)).max(1);
-        let starts = (0..at.batch).step_by(images);
-        let blocks = starts.map(|start| Block {
-            images: start..at.batch.min(start + images),
-            rows: 0..rows,
-        });
-        return blocks.collect();
-    }
-    let within = |image| {
-        let starts = (0..rows).step_by(lines);
-        starts.map(move |start| Block {
-            images: image..image + 1,
-            rows: start..rows.min(start + lines),
-        })
-    };
-    (0..at.batch).flat_map(within).collect()
-}
-
-/// Calls `task` for each block of the batch, on all threads.
-///
-/// With a small weight each thread works on blocks of its own. A large one is not worth being read
-/// by every thread: all of them share a block, and within it cut the products.
-fn for_each_block(at: Windows, channels: Channels, task: impl Fn(&Block) + Sync) {
-    let blocks = blocks_for(at, channels);
-    match is_large(at, channels) {
-        true => blocks.iter().for_each(task),
-        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
-    }
-}
-
-/// The same with blocks of whole images.
-fn for_each_block_of_images(at: Windows, channels: Channels, task: impl Fn(&Block) + Sync) {
-    let whole = |block: Block| Block {
-        rows: 0..tiles(at.windows[0], 0),
-        ..block
-    };
-    let first = |block: &Block| block.rows.start == 0;
-    let blocks = blocks_for(at, channels).into_iter();
-    let blocks: Vec<Block> = blocks.filter(first).map(whole).collect();
-    match is_large(at, channels) {
-        true => blocks.iter().for_each(task),
-        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
-    }
-}
-
-fn blocks_for(at: Windows, channels: Channels) -> Vec<Block> {
-    let values = match is_large(at, channels) {
-        true => 8 * VALUES,
-        false => VALUES,
-    };
-    blocks(at, channels, values)
-}
-
-fn is_large(at: Windows, channels: Channels) -> bool {
-    at.kernel * at.kernel * channels.image * channels.windows > LARGE
-}
-
-impl Block {
-    /// Calls `task` for every image and row of tiles, on all threads.
-    fn for_each_line(&self, task: impl Fn(usize, usize) + Sync) {
-        let rows = self.rows.len();
-        pool::for_each(self.images.len() * rows, |line| {
-            task(
-                self.images.start + line / rows,
-                self.rows.start + line % rows,
-            );
-        });
-    }
-
-    /// Where the values of this block's nine matrices lie, for so many values a tile.
-    fn spectrum(&self, at: Windows, width: usize) -> Spectrum<'_> {
-        let lines = |i| {
-            self.rows
-                .end
-                .min(tiles(at.windows[0], i))
-                .saturating_sub(self.rows.start)
-        };
-        let (lines, columns) = (
-            [0, 1, 2].map(lines),
-            [0, 1, 2].map(|i| tiles(at.windows[1], i)),
-        );
-        let mut starts = [0; 10];
-        for place in 0..9 {
-            let tiles = self.images.len() * lines[place / 3] * columns[place % 3];
-            starts[place + 1] = starts[place] + tiles * width;
-        }
-        Spectrum {
-            block: self,
-            width,
-            lines,
-            columns,
-            starts,
-        }
-    }
-}
-
-/// The nine matrices `mᵢⱼ`, `x̃ᵢⱼ` or `ỹᵢⱼ` of a block, one after the other: a row for each tile.
-struct Spectrum<'a> {
-    block: &'a Block,
-    /// Values of a tile.
-    width: usize,
-    /// Rows of tiles of an image that have an `i`.
-    lines: [usize; 3],
-    /// Tiles of such a row that have a `j`.
-    columns: [usize; 3],
-    /// Where each matrix begins, and where the last one ends.
-    starts: [usize; 10],
-}
-
-impl Spectrum<'_> {
-    fn len(&self) -> usize {
-        self.starts[9]
-    }
-
-    /// Matrix `3 i + j`.
-    fn matrix<'v>(&self, values: &'v [f32], place: usize) -> Matrix<'v> {
-        let range = self.starts[place]..self.starts[place + 1];
-        Matrix::new(&values[range.clone()], range.len() / self.width, self.width)
-    }
-
-    /// The values of one row of tiles in each matrix; none where the row has no `i`.
-    fn range(&self, place: usize, image: usize, row: usize) -> Range<usize> {
-        let (lines, line) = (self.lines[place / 3], row - self.block.rows.start);
-        let length = self.columns[place % 3] * self.width;
-        let start =
-            self.starts[place] + ((image - self.block.images.start) * lines + line) * length;
-        match line < lines {
-            true => start..start + length,
-            false => 0..0,
-        }
-    }
-
-    fn slices<'v>(&self, values: &'v [f32], image: usize, row: usize) -> [&'v [f32]; 9] {
-        std::array::from_fn(|place| &values[self.range(place, image, row)])
-    }
-
-    /// The values of all tiles of an image; the block must be of whole images.
-    fn images<'v>(&self, values: &'v [f32], image: usize) -> [&'v [f32]; 9] {
-        std::array::from_fn(|place| {
-            let length = self.lines[place / 3] * self.columns[place % 3] * self.width;
-            &values[self.starts[place] + (image - self.block.images.start) * length..][..length]
-        })
-    }
-
-    /// [`slices`](Self::slices) to write to.
-    ///
-    /// # Safety
-    /// Nobody else may hold the lines of this row.
-    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-    unsafe fn lines<'v>(
-        &self,
-        values: &'v Shared<'_, f32>,
-        image: usize,
-        row: usize,
-    ) -> [&'v mut [f32]; 9] {
-        std::array::from_fn(|place| {
-            let range = self.range(place, image, row);
-            // SAFETY: ranges of different matrices do not overlap; the rest is the caller's word.
-            unsafe { values.part(range.start, range.len()) }
-        })
     }
 }

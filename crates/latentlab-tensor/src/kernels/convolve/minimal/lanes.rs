@@ -56,3 +56,21 @@ pub(super) fn sub(mut a: Lanes, b: Lanes) -> Lanes {
 pub(super) fn both(a: Lanes, b: Lanes) -> [Lanes; 3] {
     [a, add(a, b), b]
 }
+
+/// Runs the block for every sixteen of so many channels, with the first of them and their count, and
+/// once more for what is left over. Written out twice, so that sixteen is a constant.
+macro_rules! for_each_lanes {
+    ($channels:expr, |$first:ident, $count:ident| $body:block) => {{
+        let whole = $channels / LANES * LANES;
+        for $first in (0..whole).step_by(LANES) {
+            let $count = LANES;
+            $body
+        }
+        if whole < $channels {
+            let ($first, $count) = (whole, $channels - whole);
+            $body
+        }
+    }};
+}
+
+pub(super) use for_each_lanes;

@@ -2,7 +2,7 @@
 
 use super::super::Windows;
 use super::{
-    lanes::{LANES, Lanes, add, both, load, store, sub},
+    lanes::{LANES, Lanes, add, both, for_each_lanes, load, store, sub},
     tiles,
 };
 use crate::vectorised;
@@ -56,8 +56,7 @@ vectorised! {
                     }
                 }
                 let to = tile * depth + plane * channels;
-                for first in (0..channels).step_by(LANES) {
-                    let count = LANES.min(channels - first);
+                for_each_lanes!(channels, |first, count| {
                     // Along the rows, then along the columns.
                     let rows = [
                         pixels_to(image, starts[0], first, count),
@@ -76,7 +75,7 @@ vectorised! {
                             store(lower, lines[6 + j], to + first, count);
                         }
                     }
-                }
+                });
             }
         }
     }
@@ -99,8 +98,7 @@ vectorised! {
             let below = (y + 1 < height).then_some(start + width * channels);
             let across = right.zip(below).map(|(right, _)| right + width * channels);
             let to = tile * channels;
-            for first in (0..channels).step_by(LANES) {
-                let count = LANES.min(channels - first);
+            for_each_lanes!(channels, |first, count| {
                 let upper = both(
                     load(windows, start + first, count),
                     load_at(windows, right, first, count),
@@ -119,7 +117,7 @@ vectorised! {
                         store(lower[j], lines[6 + j], to + first, count);
                     }
                 }
-            }
+            });
         }
     }
 
@@ -135,8 +133,7 @@ vectorised! {
         let short = windows.len() == line;
         for tile in 0..tiles(width, 0) {
             let wide = tile < tiles(width, 2);
-            for first in (0..channels).step_by(LANES) {
-                let count = LANES.min(channels - first);
+            for_each_lanes!(channels, |first, count| {
                 let from = tile * channels + first;
                 let to = 2 * tile * channels + first;
                 let upper = windows_of(lines, 0, from, wide, count);
@@ -152,7 +149,7 @@ vectorised! {
                         store(add(middle[1], lower[1]), windows, line + to + channels, count);
                     }
                 }
-            }
+            });
         }
     }
 
@@ -174,8 +171,7 @@ vectorised! {
         for plane in 0..at.stride * at.stride {
             let (p, q) = (plane / at.stride, plane % at.stride);
             let rows = [inside(at, 2 * row, p, height), inside(at, 2 * row + 1, p, height)];
-            for first in (0..channels).step_by(LANES) {
-                let count = LANES.min(channels - first);
+            for_each_lanes!(channels, |first, count| {
                 // m₂ of the tile before, in both rows.
                 let mut before = [[0.0; LANES]; 2];
                 for tile in 0..=all {
@@ -202,7 +198,7 @@ vectorised! {
                     }
                     before = m2;
                 }
-            }
+            });
         }
     }
 }

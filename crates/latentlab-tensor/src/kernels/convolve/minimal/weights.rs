@@ -2,7 +2,7 @@
 
 use super::super::{Channels, Windows, with_scratch};
 use super::{
-    lanes::{LANES, add, both, load, store},
+    lanes::{LANES, add, both, for_each_lanes, load, store},
     planes,
 };
 use crate::{
@@ -107,8 +107,7 @@ vectorised! {
     /// The nine values of a plane of as many kernels as the lines are long.
     fn spread(stride: usize, plane: usize, taps: &[f32], lines: &mut [&mut [f32]; 9]) {
         let length = lines[0].len();
-        for first in (0..length).step_by(LANES) {
-            let count = LANES.min(length - first);
+        for_each_lanes!(length, |first, count| {
             let mut rows = [[[0.0; LANES]; 3]; 2];
             for (a, row) in rows.iter_mut().enumerate() {
                 let start = |b| tap(stride, plane, a, b) * length + first;
@@ -119,14 +118,13 @@ vectorised! {
                 store(add(rows[0][j], rows[1][j]), lines[3 + j], first, count);
                 store(rows[1][j], lines[6 + j], first, count);
             }
-        }
+        });
     }
 
     /// The taps of a plane, of the sums of as many kernels as the lines are long.
     fn gather(stride: usize, plane: usize, lines: &[&[f32]; 9], w: &mut [f32]) {
         let (area, length) = (4 * stride * stride, lines[0].len());
-        for first in (0..length).step_by(LANES) {
-            let count = LANES.min(length - first);
+        for_each_lanes!(length, |first, count| {
             let mut sums = [[0.0; LANES]; 9];
             for (sum, line) in sums.iter_mut().zip(lines) {
                 *sum = load(line, first, count);
@@ -142,6 +140,6 @@ vectorised! {
                     }
                 }
             }
-        }
+        });
     }
 }
