@@ -27,8 +27,8 @@ vectorised! {
             Curve::Elu => {
                 each(values, bias, |x| if x > 0.0 { x } else { math::exp(x) - 1.0 });
             }
-            Curve::Tanh => each(values, bias, |x| math::tanh(x)),
-            Curve::Sigmoid => each(values, bias, |x| math::sigmoid(x)),
+            Curve::Tanh => each(values, bias, math::tanh),
+            Curve::Sigmoid => each(values, bias, math::sigmoid),
         }
     }
 

@@ -177,6 +177,7 @@ impl Spectrum<'_> {
     /// # Safety
     /// Nobody else may hold the lines of this row.
     #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+    #[allow(clippy::mut_from_ref, reason = "the caller keeps the lines apart")]
     pub(super) unsafe fn lines<'v>(
         &self,
         values: &'v Shared<'_, f32>,
