@@ -8,7 +8,7 @@
 //! - [`images_of`]: `y, w → x`, its gradient by the images, and the transposed convolution;
 //! - [`weight_of`]: `x, y → w`, the gradient by the weight of either.
 //!
-//! There are two ways to compute each: [`unfolded`] for any convolution, and [`minimal`] with about
+//! There are two ways to compute each: `unfolded` for any convolution, and `minimal` with about
 //! half of the multiplications, for those whose kernel is twice the stride. Which one is taken
 //! depends on the sizes alone.
 
