@@ -23,7 +23,8 @@ pub struct Term(Rc<dyn Fn() -> Result<Tensor>>);
 impl Term {
     /// What `compute` will return, a scalar without gradient.
     ///
-    /// It is called after the parameters have moved: what depends on them must be computed before.
+    /// It is called after the parameters have moved, at every reading: what depends on them must be
+    /// computed before. What it holds is kept until the step's report is dropped.
     pub fn new(compute: impl Fn() -> Result<Tensor> + 'static) -> Self {
         Self(Rc::new(compute))
     }
@@ -162,6 +163,7 @@ impl fmt::Debug for Phase<'_> {
         f.debug_struct("Phase")
             .field("name", &self.name)
             .field("params", &self.params)
+            .field("prepares", &self.prepares)
             .field("every", &self.every)
             .finish_non_exhaustive()
     }

@@ -168,9 +168,9 @@ pub fn value(real_logits: &Tensor, fake_logits: &Tensor) -> Result<Tensor> {
 /// its digits.
 fn mean_cross_entropy(logits: &Tensor, target: f64) -> Result<Tensor> {
     let count = logits.elem_count();
-    let row = reshape(logits, (1, count))?;
-    let targets = Tensor::full(target as f32, (1, count), logits.device())?;
-    if fused::is_for(&row, &targets) {
+    if fused::is_for(logits, logits) {
+        let row = reshape(logits, (1, count))?;
+        let targets = Tensor::full(target as f32, (1, count), logits.device())?;
         let sum = fused::sum_per_image(&row, &targets, Term::CrossEntropy)?; // [1]
         return Ok((sum.squeeze(0)? / count as f64)?);
     }

@@ -45,6 +45,6 @@ pub use elementwise::affine;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;
 pub use mode::Mode;
-pub use params::{Kind, ParamBuilder, ParamStore, Parameter};
+pub use params::{Kind, ParamBuilder, ParamStore, Parameter, is_below};
 pub use reparameterise::reparameterise;
 pub use rng::Rng;

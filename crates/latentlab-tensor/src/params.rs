@@ -292,7 +292,9 @@ impl ParamBuilder {
     }
 }
 
-fn is_below(path: &str, prefix: &str) -> bool {
+/// Whether the entry at `path` is at or below `prefix`: the empty prefix is above all, and
+/// `generator` is not above `generator2.weight`.
+pub fn is_below(path: &str, prefix: &str) -> bool {
     prefix.is_empty()
         || path
             .strip_prefix(prefix)

@@ -117,11 +117,11 @@ impl Rng {
         let shape = shape.into();
         let count = shape.elem_count();
         match dtype {
-            DType::F64 => upload(self.normals(count), shape, dtype, device),
-            _ => {
+            DType::F32 => {
                 let values = self.draw(count, 2, |value| value as f32, normal::pairs);
                 upload(values, shape, dtype, device)
             }
+            _ => upload(self.normals(count), shape, dtype, device),
         }
     }
 
@@ -149,11 +149,11 @@ impl Rng {
         };
         let value = |unit| low + (high - low) * unit;
         match dtype {
-            DType::F64 => upload(self.draw(count, 1, value, units), shape, dtype, device),
-            _ => {
+            DType::F32 => {
                 let values = self.draw(count, 1, |unit| value(unit) as f32, units);
                 upload(values, shape, dtype, device)
             }
+            _ => upload(self.draw(count, 1, value, units), shape, dtype, device),
         }
     }
 

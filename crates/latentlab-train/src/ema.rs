@@ -82,9 +82,7 @@ impl Ema {
                 (true, DType::F32) => single.push(pair),
                 (true, _) => double.push(pair),
                 (false, _) => {
-                    let kept = (pair.averaged.var().as_detached_tensor() * decay)?;
-                    let taken = (live.as_detached_tensor() * (1.0 - decay))?;
-                    pair.averaged.set(&(kept + taken)?)?;
+                    blend_composed(decay, pair.averaged.var(), &live.as_detached_tensor())?;
                 }
             }
         }
@@ -124,10 +122,24 @@ impl<'a> Averages<'a> {
 /// `average ← decay · average + (1 - decay) · live`.
 #[inline(always)]
 pub(crate) fn blend<T: Float>(decay: f64, average: &mut [T], live: &[T]) {
+    if decay == 0.0 {
+        // Whatever was there, also what is no number, is forgotten.
+        average.copy_from_slice(live);
+        return;
+    }
     let (keep, take) = (real::<T>(decay), real::<T>(1.0 - decay));
     for (average, live) in average.iter_mut().zip(live) {
         *average = keep * *average + take * *live;
     }
+}
+
+/// [`blend`] in operations that every device has.
+pub(crate) fn blend_composed(decay: f64, average: &Var, live: &Tensor) -> Result<()> {
+    let blended = match decay {
+        0.0 => live.copy()?,
+        decay => ((average.as_detached_tensor() * decay)? + (live * (1.0 - decay))?)?,
+    };
+    Ok(average.set(&blended)?)
 }
 
 vectorised! {

@@ -1,8 +1,8 @@
 //! Element-wise passes over memory on all threads, with the same bytes for any number of them.
 
-use std::{cell::RefCell, ops::Range};
+use std::{cell::RefCell, collections::HashSet, ops::Range};
 
-use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor};
+use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor};
 use latentlab_tensor::kernels::pool;
 use num_traits::Float;
 
@@ -106,13 +106,10 @@ pub(crate) fn with_memory<T: Element>(
     tensors: &[&Tensor],
     run: &dyn Fn(Vec<&mut [T]>),
 ) -> candle_core::Result<()> {
-    for (index, tensor) in tensors.iter().enumerate() {
-        if tensors[..index]
-            .iter()
-            .any(|other| other.id() == tensor.id())
-        {
-            candle_core::bail!("an in-place update of one tensor twice");
-        }
+    let mut seen = HashSet::new();
+    let memory = |tensor: &Tensor| std::ptr::from_ref::<Storage>(&tensor.storage_and_layout().0);
+    if !tensors.iter().all(|tensor| seen.insert(memory(tensor))) {
+        candle_core::bail!("an in-place update of one tensor twice");
     }
     lend(tensors, Vec::new(), run)
 }

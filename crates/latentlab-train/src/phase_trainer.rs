@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque, btree_map::Entry};
 
 use candle_core::Tensor;
 use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Phase, Step};
-use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng, once};
+use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng, is_below, once};
 
 use crate::{
     Ema, Error, Optimizer, PhaseReport, Result, StepReport, TrainConfig, Trainer,
@@ -61,6 +61,13 @@ impl PhaseTrainer {
             };
             if !names.insert(phase.name) {
                 return Err(error("appears twice in the model's list".to_owned()));
+            }
+            if let Some(prepared) = phase.prepares
+                && store.parameters(prepared).is_empty()
+            {
+                return Err(error(format!(
+                    "prepares `{prepared}`, where no parameter is"
+                )));
             }
             if let Entry::Vacant(place) = groups.entry(phase.params) {
                 let parameters = store.parameters(phase.params);
@@ -217,11 +224,7 @@ impl Trainer for PhaseTrainer {
 
 /// Whether two groups may have a parameter in common: one is the other, or a part of it.
 fn overlap(a: &str, b: &str) -> bool {
-    let within = |part: &str, whole: &str| {
-        let rest = part.strip_prefix(whole);
-        whole.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    within(a, b) || within(b, a)
+    is_below(a, b) || is_below(b, a)
 }
 
 /// `discriminator/exp_avg/discriminator.0.weight`; the group of all parameters has no name.
@@ -424,6 +427,13 @@ mod tests {
         assert_eq!(
             refusal(|model| vec![square(model, "decoder")], ""),
             "phase `decoder` moves `decoder`, where no parameter is"
+        );
+        assert_eq!(
+            refusal(
+                |model| vec![square(model, "layer").preparing("decoder")],
+                ""
+            ),
+            "phase `layer` prepares `decoder`, where no parameter is"
         );
     }
 

@@ -18,11 +18,11 @@ use std::{
 };
 
 use candle_core::{
-    CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Device, Layout, Result, Shape, Storage,
-    Tensor, TensorId, Var, backprop::GradStore,
+    CpuStorage, CustomOp1, CustomOp2, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor,
+    TensorId, Var, backprop::GradStore,
 };
 
-use crate::elementwise::add;
+use crate::{elementwise::add, kernels::is_for};
 
 thread_local! {
     /// What was recorded, while there is a tape.
@@ -95,10 +95,7 @@ fn push(
 
 /// Whether an operation on these goes on the tape: a tracked one on `f32` in the CPU's memory.
 fn is_recorded(operands: &[&Tensor]) -> bool {
-    let on_cpu = |x: &&Tensor| x.dtype() == DType::F32 && matches!(x.device(), Device::Cpu);
-    RECORDING.get()
-        && operands.iter().all(on_cpu)
-        && operands.iter().any(|operand| operand.track_op())
+    RECORDING.get() && is_for(operands) && operands.iter().any(|operand| operand.track_op())
 }
 
 /// Runs a forward pass, whose result becomes a variable.
@@ -261,7 +258,7 @@ fn hand_on(
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{DType, Device, Module};
+    use candle_core::{DType, Module};
 
     use super::*;
     use crate::{

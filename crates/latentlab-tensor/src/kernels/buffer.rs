@@ -1,6 +1,6 @@
 //! Memory of tensors as slices, and back.
 
-use std::ops::Deref;
+use std::{cell::RefCell, ops::Deref};
 
 use candle_core::{CpuStorage, DType, Device, Error, Layout, Result, Shape, Storage, Tensor};
 
@@ -25,12 +25,26 @@ pub fn overwritten(count: usize) -> Vec<f32> {
         reason = "zeroing memory that is overwritten costs a pass over it"
     )]
     #[allow(clippy::uninit_vec, reason = "as above")]
-    // SAFETY: the capacity is there, every bit pattern is an `f32`, and the callers, all in this
-    // workspace, write each value before they read it.
+    // SAFETY: the capacity is there, and the callers, all in this workspace, write each value before
+    // they read it; the memory is dropped as it is otherwise.
     unsafe {
         values.set_len(count);
     }
     values
+}
+
+thread_local!(static SCRATCH: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) });
+
+/// Lends `count` values of this thread, whatever they hold, to be overwritten. They are kept for the
+/// next call, for as long as the thread lives; calls within `task` get others.
+pub(crate) fn with_scratch<R>(count: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut scratch = SCRATCH.with_borrow_mut(Vec::pop).unwrap_or_default();
+    if scratch.len() < count {
+        scratch = vec![0.0; count];
+    }
+    let result = task(&mut scratch[..count]);
+    SCRATCH.with_borrow_mut(|kept| kept.push(scratch));
+    result
 }
 
 /// The values of a contiguous `f32` storage.

@@ -15,9 +15,7 @@
 mod minimal;
 mod unfolded;
 
-use std::cell::RefCell;
-
-use super::overwritten;
+use super::buffer::with_scratch;
 use crate::vectorised;
 
 /// Where the windows of a batch of images lie.
@@ -64,7 +62,7 @@ pub fn windows_of(
 }
 
 /// Images `x` `[N, H, W, C]` of windows `y` `[N, H', W', O]` under `w` `[O, C, k, k]`: sums where
-/// windows overlap. `finish` as in [`windows_of`], of whole images.
+/// windows overlap. `finish` gets channel 0 and some whole pixels, or none, as soon as they are done.
 pub fn images_of(
     at: Windows,
     channels: Channels,
@@ -105,19 +103,6 @@ vectorised! {
     }
 }
 
-thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
-
-/// Lends `count` values of this thread, whatever they hold, to be overwritten.
-fn with_scratch<R>(count: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
-    SCRATCH.with(|scratch| {
-        let mut scratch = scratch.borrow_mut();
-        if scratch.len() < count {
-            *scratch = overwritten(count);
-        }
-        task(&mut scratch[..count])
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -155,6 +140,31 @@ mod tests {
                 Some((at, channels))
             },
         )
+    }
+
+    #[test]
+    fn an_image_with_room_for_another_window_is_left_to_copied_pixels() {
+        let at = |side: usize| Windows {
+            kernel: 4,
+            stride: 2,
+            padding: 0,
+            batch: 16,
+            image: [side; 2],
+            windows: [8; 2],
+        };
+        let channels = Channels {
+            image: 16,
+            windows: 16,
+        };
+        // Eight windows take 18 pixels; up to 19 no ninth fits.
+        for (side, pays) in [(18, true), (19, true), (20, false), (21, false)] {
+            assert_eq!(minimal::pays(at(side), channels), pays, "{side}");
+            let y = values(16 * 64 * 16, 0);
+            let w = values(16 * 16 * 16, 1);
+            let x = images_of(at(side), channels, &y, &w, |_, _| {});
+            let expected = unfolded::images_of(at(side), channels, &y, &w, |_, _| {});
+            assert_close(&x, &expected).unwrap();
+        }
     }
 
     fn assert_close(ours: &[f32], theirs: &[f32]) -> std::result::Result<(), TestCaseError> {

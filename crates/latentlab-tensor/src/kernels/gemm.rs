@@ -1,20 +1,18 @@
-//! Products of matrices on all threads, by a kept crate on each.
+//! Products of matrices on all threads, by one of two crates.
 //!
-//! Which crate is the processor's business, see [`Library`]; it is called once for each piece of the
-//! result. Each entry of a product is one sum in the order of its inner index, however the result
+//! Which one is the processor's business, see [`Library`]; it is called on one thread for each piece
+//! of the result. Each entry of a product is one sum in the order of its inner index, however the result
 //! is cut: a test holds both crates to that, and with it to bytes that do not depend on the number
 //! of threads.
 
 mod library;
 mod pieces;
 
-use std::cell::RefCell;
-
 pub use library::Library;
-use library::{Left, Right, Target};
+use library::{Factor, Target};
 use pieces::Pieces;
 
-use super::{overwritten, pool};
+use super::{buffer::with_scratch, pool};
 use crate::vectorised;
 
 /// A matrix in a slice: row `i`, column `j` is at `i · strides[0] + j · strides[1]`.
@@ -63,15 +61,15 @@ impl<'a> Matrix<'a> {
         self.strides[0] < self.strides[1]
     }
 
-    fn rows_from(&self, row: usize) -> Left {
-        Left {
+    fn rows_from(&self, row: usize) -> Factor {
+        Factor {
             start: self.values[row * self.strides[0]..].as_ptr(),
             strides: self.strides,
         }
     }
 
-    fn columns_from(&self, column: usize) -> Right {
-        Right {
+    fn columns_from(&self, column: usize) -> Factor {
+        Factor {
             start: self.values[column * self.strides[1]..].as_ptr(),
             strides: self.strides,
         }
@@ -265,18 +263,6 @@ vectorised! {
     }
 }
 
-thread_local!(static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) });
-
-/// Lends `count` values of this thread, whatever they hold, to be overwritten.
-fn with_scratch<R>(count: usize, task: impl FnOnce(&mut [f32]) -> R) -> R {
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < count {
-            *scratch = overwritten(count);
-        }
-        task(&mut scratch[..count])
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -303,7 +289,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(ProptestConfig::with_cases(120))]
 
         #[test]
         fn it_is_the_product(
@@ -328,7 +314,7 @@ mod tests {
         /// Cut for any number of threads, every entry comes out in the same bits.
         #[test]
         fn the_cut_does_not_show(
-            (m, k, n) in (1usize..300, 1usize..900, 1usize..600),
+            (m, k, n) in (side(300), 1usize..1300, side(600)),
             turns in any::<[bool; 2]>(),
             add in any::<bool>(),
             threads in 2usize..9,
@@ -346,8 +332,79 @@ mod tests {
         }
     }
 
+    /// A number of rows or columns; every second one is small.
+    fn side(most: usize) -> impl Strategy<Value = usize> {
+        prop_oneof![1..12usize, 1..most]
+    }
+
     fn library() -> impl Strategy<Value = Library> {
         prop_oneof![Just(Library::Faer), Just(Library::Gemm)]
+    }
+
+    /// The sizes for which the crates have ways of their own.
+    #[test]
+    fn thin_and_empty_products_are_products_however_they_are_cut() {
+        for (m, k, n) in [
+            (1, 700, 500),
+            (500, 700, 1),
+            (1, 300, 1000),
+            (1000, 300, 1),
+            (2, 700, 500),
+            (500, 700, 2),
+            (9, 1100, 400),
+            (3, 700, 500),
+            (500, 1100, 5),
+            (400, 1, 400),
+            (400, 2, 400),
+            (64, 600, 64),
+            (3, 0, 5),
+            (130, 0, 7),
+            (40, 700, 500),
+        ] {
+            let (a, b) = (values(m * k, 3), values(k * n, 4));
+            for turns in [[false, false], [false, true], [true, false], [true, true]] {
+                let (a, b) = (matrix(&a, m, k, turns[0]), matrix(&b, k, n, turns[1]));
+                for (library, into) in [
+                    (Library::Faer, Into::Overwritten),
+                    (Library::Faer, Into::Sum),
+                    (Library::Gemm, Into::Overwritten),
+                    (Library::Gemm, Into::Sum),
+                ] {
+                    let product = |threads| {
+                        let mut result = vec![0.5; m * n];
+                        multiply_by(library, threads, (&mut result, into), [a, b], |_, _| {});
+                        result
+                    };
+                    let (whole, cut) = (product(1), product(7));
+                    for (place, (whole, cut)) in whole.iter().zip(cut).enumerate() {
+                        assert_eq!(whole.to_bits(), cut.to_bits(), "{m} {k} {n} {library:?}");
+                        let terms = (0..k).map(|i| at(a, place / n, i) * at(b, i, place % n));
+                        let before = if into == Into::Sum { 0.5 } else { 0.0 };
+                        let expected = terms.sum::<f64>() + before;
+                        assert!((f64::from(*whole) - expected).abs() < 2e-4, "{m} {k} {n}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_products_come_one_after_the_other() {
+        let sizes = [(3, 5, 7), (200, 100, 90), (0, 4, 2), (1, 1, 1)];
+        let factors = sizes.map(|(m, k, n)| (values(m * k, 3), values(k * n, 4), m, k, n));
+        let pairs: Vec<_> = factors
+            .iter()
+            .map(|(a, b, m, k, n)| (Matrix::new(a, *m, *k), Matrix::new(b, *k, *n)))
+            .collect();
+        let mut results = vec![f32::NAN; sizes.iter().map(|(m, _, n)| m * n).sum()];
+        multiply_each(&mut results, Into::Overwritten, &pairs);
+        let mut expected = Vec::new();
+        for ((a, b), (m, _, n)) in pairs.into_iter().zip(sizes) {
+            let mut result = vec![0.0; m * n];
+            multiply(&mut result, Into::Overwritten, a, b, |_, _| {});
+            expected.extend(result);
+        }
+        assert_eq!(results, expected);
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn threads() -> usize {
     *THREADS.get_or_init(rayon::current_num_threads)
 }
 
-/// The number of threads that a [`for_each`] called here would use: one within a task.
+/// The most threads that a [`for_each`] called here would use: one within a task.
 pub fn available() -> usize {
     match INSIDE.with(Cell::get) {
         true => 1,

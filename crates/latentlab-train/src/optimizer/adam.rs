@@ -16,7 +16,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, mean_of_squares, negative, outside_unit, settled};
+use super::rule::{At, mean_of_squares, negative, outside_unit, ratio, settled};
 use crate::{Result, parallel::real};
 
 /// Adam with weight decay as a part of the gradient.
@@ -144,7 +144,7 @@ impl Coefficients {
             let g = *g + decay * *x;
             *m = settled(beta1 * *m + one_minus_beta1 * g);
             *v = mean_of_squares(beta2, *v, one_minus_beta2, g);
-            *x = keep * *x - pace * *m / (v.sqrt() * root + eps);
+            *x = keep * *x - ratio(pace * *m, v.sqrt() * root + eps);
         }
     }
 

@@ -13,7 +13,7 @@ use num_traits::Float;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::rule::{At, mean_of_squares, negative, outside_unit, settled};
+use super::rule::{At, mean_of_squares, negative, outside_unit, ratio, settled};
 use crate::{Result, parallel::real};
 
 /// Gradient descent at a pace set by the running mean of the squared gradient.
@@ -58,7 +58,7 @@ impl RmsProp {
         let scaled = |x: T, g: T, v: &mut T| {
             let g = g + decay * x;
             *v = mean_of_squares(alpha, *v, one_minus_alpha, g);
-            g / (v.sqrt() + eps)
+            ratio(g, v.sqrt() + eps)
         };
         if self.momentum == 0.0 {
             for ((x, g), v) in elements {

@@ -106,6 +106,12 @@ pub(super) fn mean_of_squares<T: Float>(keep: T, mean: T, take: T, g: T) -> T {
     zero_below(T::min_positive_value(), keep * mean + take * square)
 }
 
+/// `a / b`, or 0 where `b` is: a parameter whose squares are 0 stays where it is without an `eps`.
+#[inline(always)]
+pub(super) fn ratio<T: Float>(a: T, b: T) -> T {
+    if b == T::zero() { T::zero() } else { a / b }
+}
+
 #[inline(always)]
 fn zero_below<T: Float>(least: T, value: T) -> T {
     if value.abs() < least {

@@ -10,7 +10,7 @@ use num_traits::Float;
 use super::{Rule, rule::At};
 use crate::{
     Result,
-    ema::blend,
+    ema::{blend, blend_composed},
     parallel::{self, Arrays, Element, for_each_chunk, real, with_memory},
 };
 
@@ -67,6 +67,9 @@ pub(super) struct Move<'a> {
     pub(super) count: u64,
 }
 
+/// Parameters that are updated in one go.
+const TOGETHER: usize = 256;
+
 /// What is done to every parameter of an update.
 #[derive(Clone, Copy)]
 pub(super) struct Update<'a> {
@@ -82,6 +85,8 @@ impl Update<'_> {
     /// Moves all parameters, and updates what is remembered and averaged of them.
     pub(super) fn run(self, moves: Vec<Move<'_>>) -> Result<()> {
         let (mut single, mut double) = (InPlace::new(), InPlace::new());
+        let run_f32 = |at: At, arrays: Arrays<'_, f32>| update_f32(self, at, arrays);
+        let run_f64 = |at: At, arrays: Arrays<'_, f64>| update_f64(self, at, arrays);
         for Move {
             parameter,
             gradient,
@@ -98,9 +103,16 @@ impl Update<'_> {
                     self.compose(at, parameter, gradient, slots, average)?;
                 }
             }
+            // The memory of many parameters is lent one within the other: not too many at once.
+            if single.parameters.len() == TOGETHER {
+                std::mem::replace(&mut single, InPlace::new()).run(run_f32)?;
+            }
+            if double.parameters.len() == TOGETHER {
+                std::mem::replace(&mut double, InPlace::new()).run(run_f64)?;
+            }
         }
-        single.run(|at, arrays| update_f32(self, at, arrays))?;
-        double.run(|at, arrays| update_f64(self, at, arrays))
+        single.run(run_f32)?;
+        double.run(run_f64)
     }
 
     fn compose(
@@ -118,8 +130,7 @@ impl Update<'_> {
         }
         parameter.set(&moved)?;
         if let Some(average) = average {
-            let kept = (average.as_detached_tensor() * self.decay)?;
-            average.set(&(kept + (moved * (1.0 - self.decay))?)?)?;
+            blend_composed(self.decay, average, &moved)?;
         }
         Ok(())
     }
@@ -319,6 +330,58 @@ mod tests {
             "the average moves"
         );
         most.max(distance(&averages[0], &averages[1]))
+    }
+
+    /// One value after `steps` updates whose first has this gradient and the others none, and what
+    /// is remembered of it after each.
+    fn slots_after(rule: &Rule, gradient: f32, steps: u64) -> (f32, Vec<f32>) {
+        let parameter = Var::new(&[1f32], &Device::Cpu).unwrap();
+        let mut slots = Slots::zeros(rule.slots().len(), &parameter).unwrap();
+        let mut seen = Vec::new();
+        for count in 1..=steps {
+            let first = if count == 1 { gradient } else { 0.0 };
+            let gradient = Tensor::new(&[first], &Device::Cpu).unwrap();
+            let update = Update {
+                rule,
+                lr: 0.01,
+                limit: None,
+                decay: 0.0,
+            };
+            let moves = Move {
+                parameter: &parameter,
+                gradient: &gradient,
+                slots: &mut slots,
+                average: None,
+                count,
+            };
+            update.run(vec![moves]).unwrap();
+            if let Slots::F32(slots) = &slots {
+                seen.extend(slots.iter().map(|slot| slot[0]));
+            }
+        }
+        (parameter.to_vec1::<f32>().unwrap()[0], seen)
+    }
+
+    #[test]
+    fn what_is_remembered_of_a_parameter_without_gradient_decays_to_zero() {
+        let adam = Rule::named("adam").unwrap();
+        for gradient in [1.0, 1e-10, 1e-19, 1e-25] {
+            let (_, slots) = slots_after(&adam, gradient, 1200);
+            assert!(slots.iter().all(|slot| !slot.is_subnormal()));
+            assert_eq!(slots[slots.len() - 2], 0.0, "the mean");
+        }
+    }
+
+    #[test]
+    fn without_an_eps_a_vanishing_gradient_moves_nothing_far() {
+        let adam = Rule::Adam(crate::optimizer::Adam {
+            eps: 0.0,
+            ..Default::default()
+        });
+        for gradient in [0.0, 1e-30, 1e-18, 1e-10] {
+            let (value, _) = slots_after(&adam, gradient, 3);
+            assert!((value - 1.0).abs() < 0.05, "{gradient}: {value}");
+        }
     }
 
     #[test]

@@ -44,10 +44,20 @@ const FEW: usize = 192;
 
 /// Whether this way is open and the shorter one.
 pub(super) fn pays(at: Windows, channels: Channels) -> bool {
-    at.kernel == 2 * at.stride
+    is_open(at)
         && channels.image >= THIN
         && channels.windows >= THIN
         && at.batch * tiles(at.windows[0], 0) * tiles(at.windows[1], 0) >= FEW
+}
+
+/// Whether the kernel is twice the stride and no further window would fit on the image: pixels that
+/// no tile has would be left out. (A transposed convolution may have its output padded further.)
+pub(super) fn is_open(at: Windows) -> bool {
+    let fit = |side: usize| {
+        let room = (at.image[side] + 2 * at.padding).checked_sub(at.kernel);
+        room.is_some_and(|room| room / at.stride + 1 == at.windows[side])
+    };
+    at.kernel == 2 * at.stride && fit(0) && fit(1)
 }
 
 /// See [`super::windows_of`].
@@ -165,6 +175,7 @@ pub(super) fn images_of(
 /// See [`super::weight_of`].
 pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f32> {
     let depth = planes(at) * channels.image;
+    debug_assert!(at.batch > 0, "the first block overwrites the sums");
     let mut sums = overwritten(9 * depth * channels.windows);
     // One block after the other: the order of the sums must not depend on the threads.
     for (index, block) in blocks(at, channels, 8 * VALUES).into_iter().enumerate() {

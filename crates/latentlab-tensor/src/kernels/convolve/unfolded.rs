@@ -123,8 +123,9 @@ pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -
     let size = channels.windows * depth;
     // Sums of a large weight are not worth being kept several times: every task has some pixels of
     // the window to itself. A small one has too few of them: every task has some of the images.
+    // The sizes alone decide on the parts, which are not thinner than products may be cut.
     let (parts, groups) = match size > SMALL {
-        true => (pool::threads().min(area).min(depth / 16).max(1), 1),
+        true => (TASKS.min(area / LEAST_COLUMNS.div_ceil(inner)).max(1), 1),
         false => (1, TASKS.min(lines.max(1))),
     };
     let positions = |part: usize| part * area / parts..(part + 1) * area / parts;
@@ -171,7 +172,6 @@ fn add_weight(
     sums: &mut [f32],
 ) {
     let (across, depth) = (at.windows[1], positions.len() * channels.image);
-    // Of the whole depth: the order of the sums must not depend on the parts.
     let at_once = at.rows_at_once(at.area() * channels.image);
     for first in lines.clone().step_by(at_once) {
         let lines = first..lines.end.min(first + at_once);
@@ -199,6 +199,8 @@ fn channels_last(w: &[f32], channels: Channels, area: usize) -> Vec<f32> {
 
 /// Tasks that work on a batch is cut into where their number shows in the result.
 const TASKS: usize = 8;
+/// Columns of the thinnest product that a task has to itself.
+const LEAST_COLUMNS: usize = 80;
 /// Values of a weight that may be kept once for each task.
 const SMALL: usize = 32 * 1024;
 

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::Into;
 
-/// A kept crate with a product of matrices.
+/// A crate with a product of matrices.
 ///
 /// Both are faster than `matrixmultiply`, `rten-gemm` and what candle links. On two cores with
 /// AVX-512, at the sizes of the models here, `gemm` reaches 160 to 190 GFLOP/s on a thread of an
@@ -17,16 +17,9 @@ pub enum Library {
     Gemm,
 }
 
-/// Where entry (0, 0) of a left factor lies, and the way from one row and one column to the next.
+/// Where entry (0, 0) of a factor lies, and the way from one row and one column to the next.
 #[derive(Clone, Copy)]
-pub(super) struct Left {
-    pub start: *const f32,
-    pub strides: [usize; 2],
-}
-
-/// The same of a right factor.
-#[derive(Clone, Copy)]
-pub(super) struct Right {
+pub(super) struct Factor {
     pub start: *const f32,
     pub strides: [usize; 2],
 }
@@ -58,8 +51,8 @@ impl Library {
         self,
         target: Target,
         into: Into,
-        left: Left,
-        right: Right,
+        left: Factor,
+        right: Factor,
         inner: usize,
     ) {
         let [rows, columns] = target.sizes;

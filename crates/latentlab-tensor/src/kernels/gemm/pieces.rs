@@ -23,6 +23,10 @@ impl Pieces {
     /// The same for a sum of more than 512 products: `gemm` cuts such a sum by rules of its own where
     /// the piece has no more than 64 rows and columns.
     const LEAST_OF_LONG_SUMS: usize = 80;
+    /// Entries of the smallest piece: `gemm` adds up 256 of them in another order.
+    const LEAST_ENTRIES: usize = 257;
+    /// Rows or columns of every piece of a product with a vector, whatever the threads.
+    const WITH_VECTOR: usize = 256;
 
     /// The pieces that so many threads want.
     pub(super) fn cut(rows: usize, columns: usize, inner: usize, threads: usize) -> Self {
@@ -34,17 +38,19 @@ impl Pieces {
             true => Self::LEAST_OF_LONG_SUMS,
             false => Self::LEAST,
         };
-        let step = step.max(least);
+        let short = rows.min(columns);
+        let least = least.max(Self::LEAST_ENTRIES.div_ceil(short.max(1)));
+        // The crates have ways of their own with vectors, in which the sums depend on the piece.
+        let step = match short {
+            1 => Self::WITH_VECTOR,
+            _ => step.max(least),
+        };
         let whole = long / step + usize::from(long % step >= least);
         Self {
             sizes: [rows, columns],
             by_rows,
             step,
-            count: if rows.min(columns) == 0 {
-                0
-            } else {
-                whole.max(1)
-            },
+            count: if short == 0 { 0 } else { whole.max(1) },
         }
     }
 

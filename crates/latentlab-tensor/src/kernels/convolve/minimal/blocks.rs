@@ -82,7 +82,7 @@ fn blocks_for(at: Windows, channels: Channels) -> Vec<Block> {
 }
 
 fn is_large(at: Windows, channels: Channels) -> bool {
-    at.kernel * at.kernel * channels.image * channels.windows > LARGE
+    at.kernel * at.kernel * channels.image * channels.windows >= LARGE
 }
 
 impl Block {
