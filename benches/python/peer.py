@@ -8,8 +8,9 @@ step (FLOPS is 0 here), then answers each line `steps N` with the milliseconds t
 eager     plain modules, torch.optim.Adam as it comes
 fused     Adam(fused=True)
 compiled  torch.compile, Adam(fused=True)
-tuned     Adam(fused=True), channels-last images, the discriminator's parameters frozen in the
-          generator's step; whoever starts it sets OMP_WAIT_POLICY=active and malloc's thresholds
+tuned     Adam(fused=True), denormal numbers flushed to zero, channels-last images, the
+          discriminator's parameters frozen in the generator's step; whoever starts it sets
+          OMP_WAIT_POLICY=active and malloc's thresholds
 
 A step of a game is one of the discriminator (real images, then generated ones without the
 generator's graph) and one of the generator on the same images, as in pytorch/examples/dcgan.
@@ -144,6 +145,8 @@ def main():
     name, mode = arguments.name, arguments.mode
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if mode == "tuned":
+        torch.set_flush_denormal(True)
     torch.manual_seed(0)
 
     game = name in ("c", "d", "f", "sample")
