@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
-    parallel::{Arrays, Element, for_each_chunk, in_place, real, with_memory},
+    parallel::{Arrays, Element, TOGETHER, for_each_chunk, in_place, real, with_memory},
 };
 
 /// How the running average forgets.
@@ -86,8 +86,13 @@ impl Ema {
                 }
             }
         }
-        blend_all::<f32>(&single, |arrays| blend_f32(decay, arrays))?;
-        blend_all::<f64>(&double, |arrays| blend_f64(decay, arrays))
+        for pairs in single.chunks(TOGETHER) {
+            blend_all::<f32>(pairs, |arrays| blend_f32(decay, arrays))?;
+        }
+        for pairs in double.chunks(TOGETHER) {
+            blend_all::<f64>(pairs, |arrays| blend_f64(decay, arrays))?;
+        }
+        Ok(())
     }
 
     /// The averages, and how they take in the parameters of step `step`.

@@ -95,10 +95,19 @@ impl Element for f64 {
     }
 }
 
+/// Parameters whose memory is asked for at once.
+pub(crate) const TOGETHER: usize = 256;
+
+/// Which memory a tensor has; views of one share it.
+pub(crate) fn storage_of(tensor: &Tensor) -> *const Storage {
+    &raw const *tensor.storage_and_layout().0
+}
+
 /// Calls `run` with the memory of all of `tensors`, to read and write.
 ///
 /// candle lends the memory of one tensor at a time, for the length of an operation on it; so the
-/// operation on each one performs that on the next, and the last one calls `run`.
+/// operation on each one performs that on the next, and the last one calls `run`. They lie on the
+/// stack within each other: callers give no more than [`TOGETHER`] and what belongs to each.
 ///
 /// # Errors
 /// If one is not of this type, not contiguous, or given twice.
@@ -107,8 +116,7 @@ pub(crate) fn with_memory<T: Element>(
     run: &dyn Fn(Vec<&mut [T]>),
 ) -> candle_core::Result<()> {
     let mut seen = HashSet::new();
-    let memory = |tensor: &Tensor| std::ptr::from_ref::<Storage>(&tensor.storage_and_layout().0);
-    if !tensors.iter().all(|tensor| seen.insert(memory(tensor))) {
+    if !tensors.iter().all(|tensor| seen.insert(storage_of(tensor))) {
         candle_core::bail!("an in-place update of one tensor twice");
     }
     lend(tensors, Vec::new(), run)

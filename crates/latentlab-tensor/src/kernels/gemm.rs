@@ -1,9 +1,9 @@
 //! Products of matrices on all threads, by one of two crates.
 //!
 //! Which one is the processor's business, see [`Library`]; it is called on one thread for each piece
-//! of the result. Each entry of a product is one sum in the order of its inner index, however the result
-//! is cut: a test holds both crates to that, and with it to bytes that do not depend on the number
-//! of threads.
+//! of the result. Each entry of a product is one sum in the order of its inner index, however the
+//! result is cut: a test holds both crates to that, and with it to bytes that do not depend on the
+//! number of threads.
 
 mod library;
 mod pieces;

@@ -1,8 +1,8 @@
 //! Activations as one operation, and the product with bias and activation as another.
 //!
-//! Both run kernels on `f32` in the CPU's memory, [`is_for`](kernels::is_for) tells where. Their backward passes are
-//! kernels too if the gradients are the last ones, see [`is_final_backward`]; otherwise they are
-//! made of operations that can be differentiated again.
+//! Both run kernels on `f32` in the CPU's memory, [`is_for`](kernels::is_for) tells where. Their
+//! backward passes are kernels too if the gradients are the last ones, see [`is_final_backward`];
+//! otherwise they are made of operations that can be differentiated again.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 

@@ -1,7 +1,7 @@
 //! What a rule remembers of each parameter, and one update of a group: in a single pass over the
 //! memory of all on the CPU, by composed operations elsewhere.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
 use candle_core::{CpuStorage, DType, Device, Layout, Shape, Storage, Tensor, Var};
 use latentlab_tensor::vectorised;
@@ -11,7 +11,7 @@ use super::{Rule, rule::At};
 use crate::{
     Result,
     ema::{blend, blend_composed},
-    parallel::{self, Arrays, Element, for_each_chunk, real, with_memory},
+    parallel::{self, Arrays, Element, TOGETHER, for_each_chunk, real, storage_of, with_memory},
 };
 
 /// The state of one parameter: up to two values for each of its elements.
@@ -67,9 +67,6 @@ pub(super) struct Move<'a> {
     pub(super) count: u64,
 }
 
-/// Parameters that are updated in one go.
-const TOGETHER: usize = 256;
-
 /// What is done to every parameter of an update.
 #[derive(Clone, Copy)]
 pub(super) struct Update<'a> {
@@ -103,7 +100,6 @@ impl Update<'_> {
                     self.compose(at, parameter, gradient, slots, average)?;
                 }
             }
-            // The memory of many parameters is lent one within the other: not too many at once.
             if single.parameters.len() == TOGETHER {
                 std::mem::replace(&mut single, InPlace::new()).run(run_f32)?;
             }
@@ -215,9 +211,8 @@ impl<'a, T: Element> InPlace<'a, T> {
 
 /// The gradients, those in the memory of a parameter copied: nobody can read what is written to.
 fn apart(gradients: Vec<Tensor>, parameters: &[&Tensor]) -> candle_core::Result<Vec<Tensor>> {
-    let memory = |tensor: &Tensor| std::ptr::from_ref::<Storage>(&tensor.storage_and_layout().0);
-    let written: Vec<_> = parameters.iter().copied().map(memory).collect();
-    let apart = |gradient: Tensor| match written.contains(&memory(&gradient)) {
+    let written: HashSet<_> = parameters.iter().copied().map(storage_of).collect();
+    let apart = |gradient: Tensor| match written.contains(&storage_of(&gradient)) {
         true => gradient.copy(),
         false => Ok(gradient),
     };

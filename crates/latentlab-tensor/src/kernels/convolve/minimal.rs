@@ -26,7 +26,7 @@ mod lanes;
 mod spectra;
 mod weights;
 
-use blocks::{VALUES, blocks, for_each_block, for_each_block_of_images};
+use blocks::{Cut, SHARED_VALUES, Spectrum, blocks, for_each_block};
 use spectra::{first_row, images_from, images_to, windows_from, windows_to};
 use weights::{Order, weight_from, weight_to};
 
@@ -52,7 +52,7 @@ pub(super) fn pays(at: Windows, channels: Channels) -> bool {
 
 /// Whether the kernel is twice the stride and no further window would fit on the image: pixels that
 /// no tile has would be left out. (A transposed convolution may have its output padded further.)
-pub(super) fn is_open(at: Windows) -> bool {
+fn is_open(at: Windows) -> bool {
     let fit = |side: usize| {
         let room = (at.image[side] + 2 * at.padding).checked_sub(at.kernel);
         room.is_some_and(|room| room / at.stride + 1 == at.windows[side])
@@ -73,32 +73,17 @@ pub(super) fn windows_of(
     let line = at.windows[1] * channels.windows;
     let mut y = overwritten(at.batch * at.windows[0] * line);
     let result = Shared::new(&mut y);
-    for_each_block(at, channels, |block| {
+    for_each_block(at, channels, Cut::Rows, |block| {
         let (input, output) = (
             block.spectrum(at, depth),
             block.spectrum(at, channels.windows),
         );
         with_scratch(input.len() + output.len(), |scratch| {
             let (images, windows) = scratch.split_at_mut(input.len());
-            let to = Shared::new(images);
-            block.for_each_line(|image, row| {
-                #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-                // SAFETY: the lines of different rows of tiles do not overlap.
-                let mut lines = unsafe { input.lines(&to, image, row) };
-                images_to(
-                    at,
-                    channels.image,
-                    image_of(at, channels, x, image),
-                    row,
-                    &mut lines,
-                );
+            input.write(images, |image, row, lines| {
+                images_to(at, channels.image, of_image(at, x, image), row, lines);
             });
-            let factors: [_; 9] = std::array::from_fn(|place| {
-                let weight = &weight[place * depth * channels.windows..];
-                let weight = Matrix::new(weight, depth, channels.windows);
-                (input.matrix(images, place), weight)
-            });
-            multiply_each(windows, Into::Overwritten, &factors);
+            multiply_by_weight((&input, images), (&output, windows), &weight);
             let windows = &*windows;
             block.for_each_line(|image, row| {
                 let first = (image * at.windows[0] + 2 * row) * line;
@@ -127,33 +112,18 @@ pub(super) fn images_of(
     let size = at.image[0] * at.image[1] * channels.image;
     let mut x = overwritten(at.batch * size);
     let result = Shared::new(&mut x);
-    // Images overlap with several rows of tiles, so that blocks are of whole images.
-    for_each_block_of_images(at, channels, |block| {
+    // Pixels have parts in several rows of tiles.
+    for_each_block(at, channels, Cut::Images, |block| {
         let (input, output) = (
             block.spectrum(at, channels.windows),
             block.spectrum(at, depth),
         );
         with_scratch(input.len() + output.len(), |scratch| {
             let (windows, images) = scratch.split_at_mut(input.len());
-            let to = Shared::new(windows);
-            block.for_each_line(|image, row| {
-                #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-                // SAFETY: the lines of different rows of tiles do not overlap.
-                let mut lines = unsafe { input.lines(&to, image, row) };
-                windows_to(
-                    at,
-                    channels.windows,
-                    windows_at(at, channels, y, image),
-                    row,
-                    &mut lines,
-                );
+            input.write(windows, |image, row, lines| {
+                windows_to(at, channels.windows, of_image(at, y, image), row, lines);
             });
-            let factors: [_; 9] = std::array::from_fn(|place| {
-                let weight = &weight[place * depth * channels.windows..];
-                let weight = Matrix::new(weight, channels.windows, depth);
-                (input.matrix(windows, place), weight)
-            });
-            multiply_each(images, Into::Overwritten, &factors);
+            multiply_by_weight((&input, windows), (&output, images), &weight);
             let images = &*images;
             let rows = tiles(at.windows[0], 0) + 1;
             pool::for_each(block.images.len() * rows, |line| {
@@ -178,38 +148,20 @@ pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -
     debug_assert!(at.batch > 0, "the first block overwrites the sums");
     let mut sums = overwritten(9 * depth * channels.windows);
     // One block after the other: the order of the sums must not depend on the threads.
-    for (index, block) in blocks(at, channels, 8 * VALUES).into_iter().enumerate() {
+    let blocks = blocks(at, channels, Cut::Rows, SHARED_VALUES);
+    for (index, block) in blocks.into_iter().enumerate() {
         let (left, right) = (
             block.spectrum(at, depth),
             block.spectrum(at, channels.windows),
         );
         with_scratch(left.len() + right.len(), |scratch| {
             let (images, windows) = scratch.split_at_mut(left.len());
-            {
-                let (images, windows) = (Shared::new(images), Shared::new(windows));
-                block.for_each_line(|image, row| {
-                    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-                    // SAFETY: the lines of different rows of tiles do not overlap.
-                    let mut lines = unsafe { left.lines(&images, image, row) };
-                    images_to(
-                        at,
-                        channels.image,
-                        image_of(at, channels, x, image),
-                        row,
-                        &mut lines,
-                    );
-                    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-                    // SAFETY: as above.
-                    let mut lines = unsafe { right.lines(&windows, image, row) };
-                    windows_to(
-                        at,
-                        channels.windows,
-                        windows_at(at, channels, y, image),
-                        row,
-                        &mut lines,
-                    );
-                });
-            }
+            left.write(images, |image, row, lines| {
+                images_to(at, channels.image, of_image(at, x, image), row, lines);
+            });
+            right.write(windows, |image, row, lines| {
+                windows_to(at, channels.windows, of_image(at, y, image), row, lines);
+            });
             let factors: [_; 9] = std::array::from_fn(|place| {
                 let windows = right.matrix(windows, place).transposed();
                 (windows, left.matrix(images, place))
@@ -224,16 +176,24 @@ pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -
     weight_from(at, channels, &sums)
 }
 
-/// The pixels of one image.
-fn image_of(at: Windows, channels: Channels, x: &[f32], image: usize) -> &[f32] {
-    let size = at.image[0] * at.image[1] * channels.image;
-    &x[image * size..][..size]
+/// The nine products of a spectrum and that of the weight.
+fn multiply_by_weight(
+    (input, values): (&Spectrum<'_>, &[f32]),
+    (output, result): (&Spectrum<'_>, &mut [f32]),
+    weight: &[f32],
+) {
+    let (rows, columns) = (input.width, output.width);
+    let factors: [_; 9] = std::array::from_fn(|place| {
+        let weight = Matrix::new(&weight[place * rows * columns..], rows, columns);
+        (input.matrix(values, place), weight)
+    });
+    multiply_each(result, Into::Overwritten, &factors);
 }
 
-/// The windows of one image.
-fn windows_at(at: Windows, channels: Channels, y: &[f32], image: usize) -> &[f32] {
-    let size = at.windows[0] * at.windows[1] * channels.windows;
-    &y[image * size..][..size]
+/// What one image has of the pixels or windows of a batch.
+fn of_image(at: Windows, values: &[f32], image: usize) -> &[f32] {
+    let size = values.len() / at.batch;
+    &values[image * size..][..size]
 }
 
 /// Planes of an image.

@@ -10,7 +10,18 @@ use crate::kernels::{
 };
 
 /// Values of spectra that a core's cache holds beside the weight.
-pub(super) const VALUES: usize = 256 * 1024;
+const VALUES: usize = 256 * 1024;
+/// Values of spectra in a block that all threads share.
+pub(super) const SHARED_VALUES: usize = 8 * VALUES;
+
+/// Where a batch may be cut into blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Between two images, and within large ones between two rows of tiles.
+    Rows,
+    /// Between two images.
+    Images,
+}
 
 /// Some rows of tiles of each of some images.
 pub(super) struct Block {
@@ -19,11 +30,11 @@ pub(super) struct Block {
 }
 
 /// The batch in blocks whose spectra have about so many values.
-pub(super) fn blocks(at: Windows, channels: Channels, values: usize) -> Vec<Block> {
+pub(super) fn blocks(at: Windows, channels: Channels, cut: Cut, values: usize) -> Vec<Block> {
     let rows = tiles(at.windows[0], 0);
     let line = 9 * tiles(at.windows[1], 0) * (planes(at) * channels.image + channels.windows);
     let lines = (values / line.max(1)).max(1);
-    if lines >= rows {
+    if lines >= rows || cut == Cut::Images {
         let images = (lines / rows.max(1)).max(1);
         let starts = (0..at.batch).step_by(images);
         let blocks = starts.map(|start| Block {
@@ -46,43 +57,21 @@ pub(super) fn blocks(at: Windows, channels: Channels, values: usize) -> Vec<Bloc
 ///
 /// With a small weight each thread works on blocks of its own. A large one is not worth being read
 /// by every thread: all of them share a block, and within it cut the products.
-pub(super) fn for_each_block(at: Windows, channels: Channels, task: impl Fn(&Block) + Sync) {
-    let blocks = blocks_for(at, channels);
-    match is_large(at, channels) {
-        true => blocks.iter().for_each(task),
-        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
-    }
-}
-
-/// The same with blocks of whole images.
-pub(super) fn for_each_block_of_images(
+pub(super) fn for_each_block(
     at: Windows,
     channels: Channels,
+    cut: Cut,
     task: impl Fn(&Block) + Sync,
 ) {
-    let whole = |block: Block| Block {
-        rows: 0..tiles(at.windows[0], 0),
-        ..block
-    };
-    let first = |block: &Block| block.rows.start == 0;
-    let blocks = blocks_for(at, channels).into_iter();
-    let blocks: Vec<Block> = blocks.filter(first).map(whole).collect();
-    match is_large(at, channels) {
-        true => blocks.iter().for_each(task),
-        false => pool::for_each(blocks.len(), |index| task(&blocks[index])),
+    match at.kernel * at.kernel * channels.image * channels.windows >= LARGE {
+        true => blocks(at, channels, cut, SHARED_VALUES)
+            .iter()
+            .for_each(task),
+        false => {
+            let blocks = blocks(at, channels, cut, VALUES);
+            pool::for_each(blocks.len(), |index| task(&blocks[index]));
+        }
     }
-}
-
-fn blocks_for(at: Windows, channels: Channels) -> Vec<Block> {
-    let values = match is_large(at, channels) {
-        true => 8 * VALUES,
-        false => VALUES,
-    };
-    blocks(at, channels, values)
-}
-
-fn is_large(at: Windows, channels: Channels) -> bool {
-    at.kernel * at.kernel * channels.image * channels.windows >= LARGE
 }
 
 impl Block {
@@ -128,7 +117,7 @@ impl Block {
 pub(super) struct Spectrum<'a> {
     block: &'a Block,
     /// Values of a tile.
-    width: usize,
+    pub(super) width: usize,
     /// Rows of tiles of an image that have an `i`.
     lines: [usize; 3],
     /// Tiles of such a row that have a `j`.
@@ -172,22 +161,25 @@ impl Spectrum<'_> {
         })
     }
 
-    /// [`slices`](Self::slices) to write to.
-    ///
-    /// # Safety
-    /// Nobody else may hold the lines of this row.
-    #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
-    #[allow(clippy::mut_from_ref, reason = "the caller keeps the lines apart")]
-    pub(super) unsafe fn lines<'v>(
+    /// Calls `task` with the lines of every image and row of tiles, as [`slices`](Self::slices) has
+    /// them, to write them, on all threads.
+    pub(super) fn write(
         &self,
-        values: &'v Shared<'_, f32>,
-        image: usize,
-        row: usize,
-    ) -> [&'v mut [f32]; 9] {
-        std::array::from_fn(|place| {
-            let range = self.range(place, image, row);
-            // SAFETY: ranges of different matrices do not overlap; the rest is the caller's word.
-            unsafe { values.part(range.start, range.len()) }
-        })
+        values: &mut [f32],
+        task: impl Fn(usize, usize, &mut [&mut [f32]; 9]) + Sync,
+    ) {
+        let shared = Shared::new(values);
+        self.block.for_each_line(|image, row| {
+            let mut lines = std::array::from_fn(|place| {
+                let range = self.range(place, image, row);
+                #[allow(unsafe_code, reason = "lines of one matrix on several threads")]
+                // SAFETY: ranges of different matrices do not overlap, nor do those of different
+                // rows of tiles, each of which comes up once.
+                unsafe {
+                    shared.part(range.start, range.len())
+                }
+            });
+            task(image, row, &mut lines);
+        });
     }
 }
