@@ -151,7 +151,7 @@ def main():
 
     game = name in ("c", "d", "f", "sample")
     evaluated = name in ("sample", "elbo")
-    batch = arguments.batch or (500 if evaluated else 64 if name == "f" else 128)
+    batch = arguments.batch or (2000 if evaluated else 64 if name == "f" else 128)
     shape = (3, 64, 64) if name in ("e", "f") else (1, 28, 28)
     format = torch.channels_last if mode == "tuned" else torch.contiguous_format
     data = [torch.rand(batch, *shape) for _ in range(8)]

@@ -98,7 +98,7 @@ impl Workload {
                 workload.flops = descent(&layers);
                 if name == "elbo" {
                     workload.kind = Kind::Evaluate;
-                    workload.batch = batch.unwrap_or(500);
+                    workload.batch = batch.unwrap_or(2000);
                     workload.flops = layers.iter().sum::<f64>() / n as f64 * EVALUATED as f64;
                 }
             }
@@ -114,7 +114,7 @@ impl Workload {
                 workload.flops = game(&g, &d);
                 if name == "sample" {
                     workload.kind = Kind::Sample;
-                    workload.batch = batch.unwrap_or(500);
+                    workload.batch = batch.unwrap_or(2000);
                     workload.flops = g.iter().sum::<f64>() / n as f64 * EVALUATED as f64;
                 }
             }

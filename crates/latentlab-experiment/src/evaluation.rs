@@ -18,7 +18,7 @@ use latentlab_train::observers::SAMPLE_SPREAD;
 use crate::Session;
 
 /// Values of images that pass through the model at once, which bounds the memory of any network.
-const VALUES_AT_ONCE: usize = 500 * 784;
+const VALUES_AT_ONCE: usize = 2000 * 784;
 /// The same for draws of importance samples, each of which is an image.
 const DRAWS_AT_ONCE: usize = 10 * VALUES_AT_ONCE;
 
@@ -64,7 +64,7 @@ impl Evaluation {
             .map(|split| (split, choice(dataset.len(split), most)))
             .collect();
         let pixels = dataset.info().shape.pixels();
-        let chunk = (VALUES_AT_ONCE / pixels).clamp(1, 500);
+        let chunk = (VALUES_AT_ONCE / pixels).clamp(1, 2000);
         Ok(Self {
             dataset: Arc::clone(dataset),
             device: session.device.clone(),
