@@ -50,6 +50,9 @@ enum Task {
     /// Draw walks between points of the latent space of the model trained in DIR
     #[command(disable_help_flag = true)]
     Interpolate(Rest),
+    /// Write the network of the model trained in DIR to a file, to compare images by
+    #[command(disable_help_flag = true)]
+    Features(Rest),
     /// Run the run in DIR again and compare every byte that is not a time
     #[command(disable_help_flag = true)]
     Reproduce(Rest),
@@ -109,6 +112,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Sample(_)
         | Task::Reconstruct(_)
         | Task::Interpolate(_)
+        | Task::Features(_)
         | Task::Reproduce(_)
         | Task::Doctor(_) => return program::run(std::env::args_os().skip(1)),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,

@@ -55,6 +55,15 @@ pub trait Likelihood {
     fn log_weights(&self, images: &Tensor, samples: usize, rng: &mut Rng) -> Result<Tensor>;
 }
 
+/// Tells the classes of images apart, by features that are worth more than the classes.
+pub trait Classify {
+    /// The features `[N, F]` of images `[N, C, H, W]`: what the last layer decides by.
+    fn features(&self, images: &Tensor) -> Result<Tensor>;
+
+    /// One logit for each class, `[N, classes]`, of features `[N, F]`.
+    fn class_logits(&self, features: &Tensor) -> Result<Tensor>;
+}
+
 /// Tells real images from generated ones.
 pub trait Criticise {
     /// One logit for each image, `[N]`: above 0 where it looks real.

@@ -59,7 +59,7 @@ mod phase;
 mod registry;
 
 pub use batch::Batch;
-pub use capability::{Criticise, Elbo, Likelihood, Reconstruct, Sample};
+pub use capability::{Classify, Criticise, Elbo, Likelihood, Reconstruct, Sample};
 pub use data::{BatchSource, DataInfo, ImageShape, ValueRange};
 pub use error::{Error, Result, nearest};
 pub use model::{GenerativeModel, ModelSpec};

@@ -4,7 +4,7 @@ use latentlab_tensor::ParamBuilder;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Criticise, DataInfo, Likelihood, Phase, Reconstruct, Result, Sample};
+use crate::{Classify, Criticise, DataInfo, Likelihood, Phase, Reconstruct, Result, Sample};
 
 /// A model that the training loop can train.
 ///
@@ -26,6 +26,11 @@ pub trait GenerativeModel {
 
     /// Bounds log p(x).
     fn likelihood(&self) -> Option<&dyn Likelihood> {
+        None
+    }
+
+    /// Tells classes apart.
+    fn classifier(&self) -> Option<&dyn Classify> {
         None
     }
 

@@ -56,6 +56,9 @@ pub struct Options {
     pub binarise: Binarise,
     /// Whether half of the training images, chosen at random each time, are mirrored left to right.
     pub flip: bool,
+    /// Pixels by which training images are moved at random each time, at most, along both axes;
+    /// what comes in at the border is 0. Only for values in [0, 1].
+    pub shift: usize,
     /// Number of images held out of the training set, chosen at random.
     pub validation: usize,
     /// Threads that prepare batches ahead; 0 prepares them when they are asked for. The batches are
@@ -71,6 +74,7 @@ impl Default for Options {
         Self {
             binarise: Binarise::None,
             flip: false,
+            shift: 0,
             validation: 0,
             workers: 1,
             seed: 0,
@@ -278,7 +282,7 @@ mod tests {
         assert_eq!(
             message(toml::toml! { name = "mnist" binarize = "static" }),
             "`data.binarize`: the source `mnist` has no such key, did you mean `binarise`?; valid: \
-             binarise, flip, seed, validation, workers"
+             binarise, flip, seed, shift, validation, workers"
         );
     }
 

@@ -198,6 +198,16 @@ fn check(options: &Options, loaded: &Loaded) -> Result<()> {
         let problem = "would do nothing, the images are one pixel wide; use false";
         return Err(Error::config("flip", problem));
     }
+    if options.shift > 0 && loaded.range != ValueRange::Unit {
+        let problem = "needs values in [0, 1], and these data are real numbers; use 0";
+        return Err(Error::config("shift", problem));
+    }
+    let (height, width) = (loaded.images.shape.height, loaded.images.shape.width);
+    if options.shift >= height.min(width) {
+        let shift = options.shift;
+        let problem = format!("is {shift}, which moves images of {height}x{width} out of sight");
+        return Err(Error::config("shift", problem));
+    }
     if options.validation >= train {
         let validation = options.validation;
         let problem =

@@ -39,6 +39,7 @@ mod npz;
 mod order;
 mod points;
 mod prefetch;
+mod shift;
 mod split;
 mod synthetic;
 

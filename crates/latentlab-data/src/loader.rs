@@ -14,6 +14,7 @@ use crate::{
     images::{HostBatch, MEMORY_LIMIT},
     order::Order,
     prefetch::Prefetch,
+    shift,
 };
 
 /// More threads than this are taken for a slip of the pen.
@@ -120,6 +121,11 @@ impl Producer {
         if options.flip {
             let mut rng = Rng::stream(self.seed, "data/flip", index);
             flip::random(&mut batch.values, self.dataset.info().shape, &mut rng);
+        }
+        if options.shift > 0 {
+            let mut rng = Rng::stream(self.seed, "data/shift", index);
+            let shape = self.dataset.info().shape;
+            shift::random(&mut batch.values, shape, options.shift, &mut rng);
         }
         if options.binarise == Binarise::Dynamic {
             let mut rng = Rng::stream(self.seed, "data/binarise", index);

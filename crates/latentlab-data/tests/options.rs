@@ -19,6 +19,10 @@ fn options_that_do_not_fit_the_data_name_their_key() {
         flipped.starts_with("`data.flip`: would do nothing"),
         "{flipped}"
     );
+    let moved = message(toml::toml! { name = "ring" shift = 1 });
+    assert!(moved.starts_with("`data.shift`: needs values"), "{moved}");
+    let lost = message(toml::toml! { name = "mnist" shift = 28 });
+    assert!(lost.contains("out of sight"), "{lost}");
     let held_out = message(toml::toml! { name = "ring" train = 10 validation = 10 });
     assert!(
         held_out.starts_with("`data.validation`: is 10, but"),

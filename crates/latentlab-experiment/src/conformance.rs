@@ -20,6 +20,7 @@ use crate::{Error, Result};
 
 const SEED: u64 = 5;
 const COUNT: usize = 6;
+const CLASSES: usize = 3;
 const SHAPE: ImageShape = ImageShape {
     channels: 2,
     height: 8,
@@ -27,7 +28,7 @@ const SHAPE: ImageShape = ImageShape {
 };
 
 /// Checks the model `name` with `config` (an empty table means its defaults) on small random
-/// images with two channels: that
+/// images with two channels and labels of three classes: that
 ///
 /// - its configuration survives a round trip through TOML,
 /// - phase names are unique and every group has parameters,
@@ -70,6 +71,7 @@ impl Subject {
             DType::F32,
             &Device::Cpu,
         )?;
+        let labels: Vec<u32> = (0..COUNT).map(|image| (image % CLASSES) as u32).collect();
         Ok(Self {
             name: name.to_owned(),
             config: entry.resolve(config)?,
@@ -77,7 +79,7 @@ impl Subject {
             store,
             batch: Batch {
                 images,
-                labels: None,
+                labels: Some(Tensor::new(labels, &Device::Cpu)?),
             },
         })
     }
@@ -254,7 +256,7 @@ fn data_info() -> DataInfo {
     DataInfo {
         shape: SHAPE,
         range: ValueRange::Unit,
-        classes: None,
+        classes: Some(CLASSES),
         mean: vec![0.5; SHAPE.pixels()],
     }
 }

@@ -94,6 +94,12 @@ impl Evaluation {
                 let error = metrics::squared_error(reconstructor, batches)?;
                 found.push(("squared_error".to_owned(), error));
             }
+            if let Some(classifier) = model.classifier() {
+                let found_right =
+                    metrics::classification(classifier, self.batches(*split, images))?;
+                found.push(("accuracy".to_owned(), found_right.accuracy));
+                found.push(("cross_entropy".to_owned(), found_right.cross_entropy));
+            }
             if let (Some(critic), Some(samples)) = (model.critic(), &samples) {
                 found.extend(self.criticism(critic, samples, *split, images)?);
             }

@@ -7,7 +7,7 @@ use toml::Table;
 use crate::{Error, Result};
 
 /// Name and text of every embedded experiment, in the order of the study they grew out of.
-pub const EMBEDDED: [(&str, &str); 6] = [
+pub const EMBEDDED: [(&str, &str); 7] = [
     ("ae-mnist", include_str!("../experiments/ae-mnist.toml")),
     ("vae-mnist", include_str!("../experiments/vae-mnist.toml")),
     ("gan-mnist", include_str!("../experiments/gan-mnist.toml")),
@@ -17,6 +17,10 @@ pub const EMBEDDED: [(&str, &str); 6] = [
     ),
     ("gan-ring", include_str!("../experiments/gan-ring.toml")),
     ("gan-dice", include_str!("../experiments/gan-dice.toml")),
+    (
+        "digit-classifier",
+        include_str!("../experiments/digit-classifier.toml"),
+    ),
 ];
 
 /// An experiment file, read but not yet checked.

@@ -31,6 +31,7 @@
 //! ```
 
 pub mod adversarial;
+pub mod classification;
 pub mod divergence;
 mod fused;
 pub mod numerics;

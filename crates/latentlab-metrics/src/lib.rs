@@ -12,12 +12,14 @@
 //! # Ok::<(), latentlab_core::Error>(())
 //! ```
 
+mod classification;
 mod distribution;
 mod likelihood;
 mod modes;
 mod reconstruction;
 mod spread;
 
+pub use classification::{Classification, classification};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
 pub use likelihood::{ACTIVE, EvidenceBound, evidence_bound, importance_bound};
 pub use modes::{Coverage, mode_coverage};

@@ -1,4 +1,5 @@
-//! Autoencoders, variational autoencoders and generative adversarial networks.
+//! Autoencoders, variational autoencoders and generative adversarial networks, and the classifier
+//! whose features judge them.
 //!
 //! Each model is one file that could be printed: its parts, its phases, what the trained model can
 //! do; a long configuration has a file of its own. The networks they are made of live in `network`,
@@ -10,17 +11,19 @@
 //!
 //! let registry = Registry::default().with(latentlab_models::plugin)?;
 //! let names: Vec<_> = registry.iter().map(|entry| entry.name).collect();
-//! assert_eq!(names, ["ae", "gan", "vae"]);
+//! assert_eq!(names, ["ae", "classifier", "gan", "vae"]);
 //! # Ok::<(), latentlab_core::Error>(())
 //! ```
 
 mod ae;
+mod classifier;
 mod gan;
 mod network;
 mod observation;
 mod vae;
 
 pub use ae::{Autoencoder, AutoencoderConfig};
+pub use classifier::{Classifier, ClassifierConfig};
 pub use gan::{Gan, GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 pub use network::{Architecture, Initial, Network, NetworkConfig, Norm};
 pub use observation::{Observation, OutputBias};
@@ -31,6 +34,7 @@ use latentlab_core::{Registry, Result};
 /// Registers every model of this crate.
 pub fn plugin(registry: &mut Registry) -> Result<()> {
     registry.add::<Autoencoder>()?;
+    registry.add::<Classifier>()?;
     registry.add::<Gan>()?;
     registry.add::<Vae>()
 }

@@ -7,6 +7,8 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{Error, Result};
 
+const DESCRIPTION: &str = "description";
+
 /// The bytes of a safetensors file with these tensors; the same tensors give the same bytes.
 ///
 /// The metadata hold one key, `format = "pt"`: the format's map has no order, so that two keys
@@ -15,6 +17,29 @@ use crate::{Error, Result};
 /// # Errors
 /// If a tensor is neither `f32` nor `f64`.
 pub fn encode_tensors(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
+    encode(tensors, ("format", "pt"))
+}
+
+/// [`encode_tensors`] with a text that says what the tensors are, under the one key `description`
+/// of the file's metadata.
+///
+/// # Errors
+/// If a tensor is neither `f32` nor `f64`.
+pub fn encode_described(tensors: &BTreeMap<String, Tensor>, description: &str) -> Result<Vec<u8>> {
+    encode(tensors, (DESCRIPTION, description))
+}
+
+/// The text that [`encode_described`] wrote into a safetensors file, if there is one.
+///
+/// # Errors
+/// If the bytes are no such file.
+pub fn description(bytes: &[u8]) -> Result<Option<String>> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(format_error)?;
+    let texts = metadata.metadata().as_ref();
+    Ok(texts.and_then(|texts| texts.get(DESCRIPTION).cloned()))
+}
+
+fn encode(tensors: &BTreeMap<String, Tensor>, (key, text): (&str, &str)) -> Result<Vec<u8>> {
     let raw = tensors
         .iter()
         .map(|(path, tensor)| Ok((path, tensor.dims(), raw_bytes(tensor)?)))
@@ -26,7 +51,7 @@ pub fn encode_tensors(tensors: &BTreeMap<String, Tensor>) -> Result<Vec<u8>> {
             Ok((path.as_str(), view))
         })
         .collect::<Result<Vec<_>>>()?;
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let metadata = HashMap::from([(key.to_owned(), text.to_owned())]);
     safetensors::serialize(views, Some(metadata)).map_err(format_error)
 }
 
@@ -126,6 +151,16 @@ mod tests {
         assert_eq!(encode_tensors(&tensors()).unwrap(), bytes);
         let again = encode_tensors(&decode_tensors(&bytes).unwrap()).unwrap();
         assert_eq!(again, bytes);
+    }
+
+    #[test]
+    fn a_description_comes_back_with_its_tensors() {
+        let bytes = encode_described(&tensors(), "{\"model\": \"ae\"}").unwrap();
+        let text = description(&bytes).unwrap();
+        assert_eq!(text.as_deref(), Some("{\"model\": \"ae\"}"));
+        assert!(tensors().keys().eq(decode_tensors(&bytes).unwrap().keys()));
+        let plain = encode_tensors(&tensors()).unwrap();
+        assert_eq!(description(&plain).unwrap(), None);
     }
 
     #[test]

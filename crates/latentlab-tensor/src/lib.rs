@@ -35,7 +35,7 @@ mod params;
 mod reparameterise;
 mod rng;
 
-pub use archive::{decode_tensors, encode_tensors};
+pub use archive::{decode_tensors, description, encode_described, encode_tensors};
 pub use autograd::{
     InputGradient, apply1, apply2, apply3, final_backward, input_gradient, is_final_backward, once,
     reshape, segment,

@@ -5,6 +5,7 @@ mod describe;
 mod doctor;
 mod draw;
 mod experiment;
+mod features;
 mod list;
 mod reproduce;
 mod resume;
@@ -51,6 +52,8 @@ enum Verb {
     Reconstruct(draw::ReconstructArguments),
     /// Draw walks between points of a trained model's latent space
     Interpolate(draw::InterpolateArguments),
+    /// Write the network of a trained model to a file, to compare images by
+    Features(features::Arguments),
     /// Run a run again and compare every byte that is not a time
     Reproduce(reproduce::Arguments),
     /// Check what this machine and this build can do
@@ -162,6 +165,7 @@ fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
         Verb::Sample(arguments) => draw::sample(&arguments, registry),
         Verb::Reconstruct(arguments) => draw::reconstruct(&arguments, registry),
         Verb::Interpolate(arguments) => draw::interpolate(&arguments, registry),
+        Verb::Features(arguments) => features::run(&arguments, registry),
         Verb::Reproduce(arguments) => reproduce::run(&arguments, registry),
         Verb::Doctor => doctor::run(),
         Verb::Completions { shell } => {

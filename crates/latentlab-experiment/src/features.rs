@@ -1,0 +1,222 @@
+//! What images are compared by: their pixels, or the features of a trained network.
+//!
+//! A feature network is one safetensors file: the parameters of a model, and as its description
+//! (see [`encode_described`]) which model that is, with which configuration, for which images.
+//! [`Features::digits`] is the one that comes with the program; `latentlab features DIR` makes
+//! another of any run whose model classifies or encodes. For a network trained elsewhere, write its
+//! weights under the names of the model of the same layers, with such a description.
+
+use std::{fs, path::Path};
+
+use candle_core::{DType, Device, Tensor};
+use latentlab_core::{DataInfo, GenerativeModel, ImageShape, Registry, ValueRange};
+use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::{Error, Result, Session};
+
+/// The classifier of MNIST's digits: the experiment `digit-classifier`, seed 0, its averaged
+/// parameters, written by `latentlab features`.
+const DIGITS: &[u8] = include_bytes!("../features/digits.safetensors");
+
+/// Images that pass through a network at once.
+const CHUNK: usize = 500;
+/// Pixels of an image, at most, that are compared as they are: distances between distributions
+/// take the square of this many numbers.
+const MOST_PIXELS: usize = 4096;
+
+/// What images are compared by.
+pub enum Features {
+    /// Their values, as they are.
+    Pixels,
+    /// What a network makes of them.
+    Network(Box<FeatureNetwork>),
+}
+
+/// A trained network that classifies or encodes.
+pub struct FeatureNetwork {
+    name: String,
+    description: Description,
+    model: Box<dyn GenerativeModel>,
+}
+
+/// What the parameters of a feature network are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    model: String,
+    config: Table,
+    shape: ImageShape,
+    range: ValueRange,
+    classes: Option<usize>,
+}
+
+impl Features {
+    /// The classifier of digits that comes with the program.
+    ///
+    /// # Errors
+    /// None, unless the program was built with a damaged file.
+    pub fn digits() -> Result<Self> {
+        let registry = Registry::default().with(latentlab_models::plugin)?;
+        Self::network("digits", Path::new("digits.safetensors"), DIGITS, &registry)
+    }
+
+    /// The feature network in `file`, of a model in `registry`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, does not say what it holds, or holds something else.
+    pub fn read(file: &Path, registry: &Registry) -> Result<Self> {
+        let bytes = fs::read(file).map_err(Error::file(file))?;
+        let name = file.file_stem().unwrap_or(file.as_os_str());
+        Self::network(&name.to_string_lossy(), file, &bytes, registry)
+    }
+
+    fn network(name: &str, file: &Path, bytes: &[u8], registry: &Registry) -> Result<Self> {
+        let wrong = |problem: String| Error::format(file, problem);
+        let text = description(bytes)
+            .map_err(|error| wrong(error.to_string()))?
+            .ok_or_else(|| {
+                let problem = "does not say which model its parameters are of; make it with \
+                               `features DIR`";
+                wrong(problem.to_owned())
+            })?;
+        let description: Description = serde_json::from_str(&text)
+            .map_err(|error| wrong(format!("its description: {error}")))?;
+        let info = DataInfo {
+            shape: description.shape,
+            range: description.range,
+            classes: description.classes,
+            mean: vec![0.0; description.shape.pixels()],
+        };
+        let store = ParamStore::new(0, DType::F32, &Device::Cpu);
+        let entry = registry.get(&description.model)?;
+        let model = entry.build(&description.config, &info, &store.root())?;
+        let tensors = decode_tensors(bytes).map_err(|error| wrong(error.to_string()))?;
+        store
+            .load(&tensors)
+            .map_err(|error| wrong(error.to_string()))?;
+        store.freeze();
+        if model.classifier().is_none() && model.reconstructor().is_none() {
+            let problem = format!(
+                "the model `{}` neither classifies nor encodes",
+                description.model
+            );
+            return Err(wrong(problem));
+        }
+        Ok(Self::Network(Box::new(FeatureNetwork {
+            name: name.to_owned(),
+            description,
+            model,
+        })))
+    }
+
+    /// What it is called beside a figure.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Network(network) => &network.name,
+        }
+    }
+
+    /// Refuses images that it was not made for.
+    ///
+    /// # Errors
+    /// If the shape or the range of values is another, or there are too many pixels to compare.
+    pub fn check(&self, info: &DataInfo) -> Result<()> {
+        let problem = match self {
+            Self::Pixels if info.shape.pixels() > MOST_PIXELS => format!(
+                "images of {} values cannot be compared by their pixels, of which there may be \
+                 {MOST_PIXELS}; give a feature network instead",
+                info.shape.pixels()
+            ),
+            Self::Network(network)
+                if (network.description.shape, network.description.range)
+                    != (info.shape, info.range) =>
+            {
+                format!(
+                    "the feature network `{}` is for images of {}, these are of {}",
+                    network.name,
+                    words(network.description.shape),
+                    words(info.shape)
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Argument(problem))
+    }
+
+    /// The features `[N, F]` of images `[N, C, H, W]`, on the CPU.
+    ///
+    /// # Errors
+    /// If the images have another shape than the network takes.
+    pub fn of(&self, images: &Tensor) -> Result<Tensor> {
+        let Self::Network(network) = self else {
+            return Ok(images.flatten_from(1)?.to_device(&Device::Cpu)?);
+        };
+        let count = images.dim(0)?;
+        let images = images.to_device(&Device::Cpu)?;
+        let mut features = Vec::new();
+        for start in (0..count).step_by(CHUNK) {
+            let chunk = images.narrow(0, start, CHUNK.min(count - start))?;
+            features.push(match network.model.classifier() {
+                Some(classifier) => classifier.features(&chunk)?,
+                None => match network.model.reconstructor() {
+                    Some(reconstructor) => reconstructor.encode(&chunk)?,
+                    None => chunk.flatten_from(1)?,
+                },
+            });
+        }
+        Ok(Tensor::cat(&features, 0)?)
+    }
+
+    /// The probability of each class, `[N, classes]`, given features; none without a classifier.
+    ///
+    /// # Errors
+    /// If the features are those of another network.
+    pub fn class_probabilities(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        let Self::Network(network) = self else {
+            return Ok(None);
+        };
+        let Some(classifier) = network.model.classifier() else {
+            return Ok(None);
+        };
+        let logits = classifier.class_logits(features)?;
+        let largest = logits.max_keepdim(1)?;
+        let powers = logits.broadcast_sub(&largest)?.exp()?;
+        Ok(Some(powers.broadcast_div(&powers.sum_keepdim(1)?)?))
+    }
+}
+
+/// The bytes of the feature network that the model of `session` is.
+///
+/// # Errors
+/// If the model neither classifies nor encodes.
+pub(crate) fn feature_file(session: &Session) -> Result<Vec<u8>> {
+    let model = session.shown();
+    let name = &session.experiment.model.name;
+    if model.classifier().is_none() && model.reconstructor().is_none() {
+        return Err(Error::Argument(format!(
+            "the model `{name}` neither classifies nor encodes, so it has no features"
+        )));
+    }
+    let info = session.dataset.info();
+    let description = Description {
+        model: name.clone(),
+        config: session.experiment.model.config.clone(),
+        shape: info.shape,
+        range: info.range,
+        classes: info.classes,
+    };
+    let text =
+        serde_json::to_string(&description).map_err(|error| Error::Argument(error.to_string()))?;
+    let store = match &session.average {
+        Some(average) => &average.store,
+        None => &session.store,
+    };
+    Ok(encode_described(&store.tensors(), &text)?)
+}
+
+fn words(shape: ImageShape) -> String {
+    format!("{}x{}x{}", shape.channels, shape.height, shape.width)
+}

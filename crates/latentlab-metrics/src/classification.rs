@@ -1,0 +1,101 @@
+//! How often a classifier is right.
+
+use candle_core::{D, DType};
+use latentlab_core::{Batch, Classify, Error, Result};
+
+use crate::nothing;
+
+/// What a classifier makes of labelled images.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Classification {
+    /// Share of the images whose largest logit is that of their label, from 0 to 1.
+    pub accuracy: f64,
+    /// Mean of `-ln softmax(logits)[label]`, nats per image.
+    pub cross_entropy: f64,
+    /// Images judged.
+    pub images: usize,
+}
+
+/// Classifies all images of `batches`.
+///
+/// # Errors
+/// If there are no images, they have no labels or one beyond the classes, or the model fails.
+pub fn classification(
+    model: &dyn Classify,
+    batches: impl IntoIterator<Item = Result<Batch>>,
+) -> Result<Classification> {
+    let (mut right, mut entropy, mut images) = (0, 0.0, 0);
+    for batch in batches {
+        let batch = batch?;
+        let labels = batch.labels.as_ref().ok_or_else(|| nothing("labels"))?;
+        let logits = model.class_logits(&model.features(&batch.images)?)?;
+        let rows = logits.to_dtype(DType::F64)?.to_vec2::<f64>()?;
+        let guesses = logits.argmax(D::Minus1)?.to_vec1::<u32>()?;
+        for ((row, guess), label) in rows.iter().zip(guesses).zip(labels.to_vec1::<u32>()?) {
+            let logit = row.get(label as usize).ok_or_else(|| {
+                Error::Data(format!("label {label} is beyond the {} classes", row.len()))
+            })?;
+            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let sum: f64 = row.iter().map(|other| (other - largest).exp()).sum();
+            entropy += largest + sum.ln() - logit;
+            right += usize::from(guess == label);
+            images += 1;
+        }
+    }
+    if images == 0 {
+        return Err(nothing("images"));
+    }
+    Ok(Classification {
+        accuracy: right as f64 / images as f64,
+        cross_entropy: entropy / images as f64,
+        images,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+
+    /// Takes the pixels for logits.
+    struct Pixels;
+
+    impl Classify for Pixels {
+        fn features(&self, images: &Tensor) -> Result<Tensor> {
+            Ok(images.flatten_from(1)?)
+        }
+
+        fn class_logits(&self, features: &Tensor) -> Result<Tensor> {
+            Ok(features.clone())
+        }
+    }
+
+    fn batch(labels: [u32; 2]) -> Result<Batch> {
+        let images = Tensor::new(&[[0f32, 1e4], [2.0, 2.0]], &Device::Cpu)?;
+        Ok(Batch {
+            images: images.reshape((2, 2, 1, 1))?,
+            labels: Some(Tensor::new(&labels, &Device::Cpu)?),
+        })
+    }
+
+    #[test]
+    fn a_sure_and_right_classifier_loses_nothing_and_an_undecided_one_ln_2() {
+        let found = classification(&Pixels, [batch([1, 0])]).unwrap();
+        assert_eq!((found.accuracy, found.images), (1.0, 2));
+        assert!((found.cross_entropy - 0.5 * 2f64.ln()).abs() < 1e-12);
+        let wrong = classification(&Pixels, [batch([0, 0]), batch([1, 0])]).unwrap();
+        assert_eq!((wrong.accuracy, wrong.images), (0.75, 4));
+    }
+
+    #[test]
+    fn a_label_beyond_the_classes_is_named() {
+        let error = classification(&Pixels, [batch([0, 2])]).unwrap_err();
+        assert!(error.to_string().contains("label 2"), "{error}");
+    }
+
+    #[test]
+    fn nothing_to_judge_is_an_error() {
+        assert!(classification(&Pixels, []).is_err());
+    }
+}
