@@ -21,6 +21,7 @@ mod drawing;
 mod environment;
 mod error;
 mod evaluation;
+mod expectation;
 mod figures;
 mod launch;
 pub mod library;
@@ -36,6 +37,7 @@ pub mod train;
 pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;
 pub use error::{Error, Result};
+pub use expectation::{Direction, Expectation, Verdict};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};
 pub use session::Session;
 
