@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Expectation, Result};
 
 /// More threads than any machine this was tried on has cores; each of them spins while it waits.
 const MOST_THREADS: usize = 256;
@@ -61,6 +61,9 @@ pub struct Experiment {
     pub checkpoint: Checkpoint,
     /// When to stop before the last step.
     pub stop: StopConfig,
+    /// What a run of all steps should come to; its end and its report say whether it did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expect: Vec<Expectation>,
 }
 
 /// What to train.
@@ -148,6 +151,7 @@ impl Default for Experiment {
             evaluate: Evaluate::default(),
             checkpoint: Checkpoint::default(),
             stop: StopConfig::default(),
+            expect: Vec::new(),
         }
     }
 }
@@ -253,6 +257,7 @@ impl Experiment {
             }
         }
         self.stop.check()?;
+        self.expect.iter().try_for_each(Expectation::check)?;
         if self.accumulate > self.batch_size {
             let problem = format!("must not exceed `batch_size`, {}", self.batch_size);
             return Err(latentlab_core::Error::config("accumulate", problem).into());
@@ -267,7 +272,7 @@ impl Experiment {
 
 /// Keys that may change when a run is taken up again: they decide how long it goes on and what is
 /// written down, not what is computed.
-const HARMLESS: [&str; 10] = [
+const HARMLESS: [&str; 11] = [
     "summary",
     "steps",
     "threads",
@@ -278,6 +283,7 @@ const HARMLESS: [&str; 10] = [
     "checkpoint.",
     "stop.",
     "data.workers",
+    "expect",
 ];
 
 /// Whether a run may be taken up again with another value of `key`.

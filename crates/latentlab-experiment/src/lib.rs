@@ -22,6 +22,7 @@ mod environment;
 mod error;
 mod evaluation;
 mod features;
+mod expectation;
 mod figures;
 mod launch;
 pub mod library;
@@ -38,6 +39,7 @@ pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use features::{FeatureNetwork, Features};
+pub use expectation::{Direction, Expectation, Verdict};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};
 pub use session::Session;
 

@@ -3,6 +3,7 @@
 //! It shows what came of the run and says nothing of times, places and speeds, so that two runs
 //! with one seed leave the same bytes.
 
+mod expectations;
 mod pictures;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ pub(crate) fn report(
     let name = escape(&record.experiment);
     let body = [
         heading(&name, experiment, summary, ending),
+        expectations::section(experiment, summary),
         figures(summary),
         curves(records),
         pictures::section("Samples", &directory.join("samples"))?,

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::Expectation;
 
 /// A run with a figure of every kind, in a directory with pictures if so wanted.
 fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
@@ -66,6 +67,32 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
     .unwrap()
 }
 
+/// The row of an expectation of `test/elbo` after `step` of 2 steps.
+fn expectation_row(value: f64, step: u64) -> String {
+    let expectation = Expectation {
+        figure: "test/elbo".to_owned(),
+        value,
+        tolerance: 0.5,
+        direction: crate::Direction::Near,
+        source: "table <2>".to_owned(),
+        protocol: "all test images".to_owned(),
+    };
+    let experiment = Experiment {
+        steps: 2,
+        expect: vec![expectation],
+        ..Experiment::default()
+    };
+    let summary = Summary {
+        status: Status::Finished,
+        step,
+        params_sha256: String::new(),
+        metrics: [("test/elbo".to_owned(), -105.25)].into(),
+        images_per_second: 1.0,
+        wall_s: 1.0,
+    };
+    expectations::section(&experiment, &summary)
+}
+
 /// The tags of a page that are open at its end, or the first that closes another.
 fn unbalanced(html: &str) -> Vec<String> {
     let mut open = Vec::new();
@@ -99,6 +126,23 @@ fn what_comes_from_outside_is_escaped() {
     assert!(!html.contains("<script"), "{html}");
     assert!(html.contains("<h1>&lt;script&gt;alert(&quot;&#39;&quot;)&lt;/script&gt;</h1>"));
     assert!(html.contains("a &amp; b") && html.contains("&lt;kl&gt;"));
+}
+
+#[test]
+fn a_whole_run_is_judged_by_what_was_expected_and_one_stopped_early_is_not() {
+    let met = expectation_row(-105.0, 2);
+    assert_eq!(unbalanced(&met), [""; 0]);
+    for part in [
+        "-105 ± 0.50000",
+        "-0.25000",
+        ">met<",
+        "table &lt;2&gt;",
+        "all test images",
+    ] {
+        assert!(met.contains(part), "no {part} in {met}");
+    }
+    assert!(expectation_row(-104.0, 2).contains(">missed<"));
+    assert!(expectation_row(-105.0, 1).contains(">not judged<"));
 }
 
 #[test]

@@ -10,7 +10,10 @@ use latentlab_train::{Outcome, Record, StopReason, observers::read_metrics};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Result, RunDir, RunRecord, Session, Status, plots::plots, report::report, run_dir};
+use crate::{
+    Expectation, Result, RunDir, RunRecord, Session, Status, expectation, plots::plots,
+    report::report, run_dir,
+};
 
 /// A run that has ended without an error.
 #[derive(Clone, Debug)]
@@ -21,6 +24,8 @@ pub struct Ended {
     pub summary: Summary,
     /// Why it ended.
     pub reason: StopReason,
+    /// What was expected of it.
+    pub expectations: Vec<Expectation>,
 }
 
 /// The contents of `summary.json`.
@@ -51,6 +56,11 @@ impl Ended {
                 text.push_str(&format!("\n  {name:<28} {value:.4}"));
             }
         }
+        text.push_str(&expectation::closing_words(
+            &self.expectations,
+            &self.summary.metrics,
+            self.reason == StopReason::Steps,
+        ));
         let picture = format!("step-{:06}.png", self.summary.step);
         for file in [
             Path::new("samples").join(&picture),

@@ -222,6 +222,7 @@ impl Prepared {
                 directory,
                 summary: summary?,
                 reason: outcome.reason,
+                expectations: session.experiment.expect,
             }),
             Err(source) => Err(Error::Ended { directory, source }),
         }

@@ -1,0 +1,290 @@
+//! What an experiment is known to give, so that a run can be held to it: `[[expect]]`.
+
+use std::{collections::BTreeMap, fmt};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, figures::number};
+
+/// A figure that a run of the whole experiment should come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// The figure, such as `test/elbo`: its last value in `metrics.jsonl` is judged.
+    pub figure: String,
+    /// What it should be, in the figure's own unit.
+    pub value: f64,
+    /// How far beside `value` is still as expected, in the figure's unit.
+    #[serde(default)]
+    pub tolerance: f64,
+    /// Which side of `value` is as expected: `near`, `at_least` or `at_most`.
+    #[serde(default)]
+    pub direction: Direction,
+    /// Where the value comes from: a paper and its table, or the program that computed it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// How it was measured there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub protocol: String,
+}
+
+/// Which values are as expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Those within the tolerance on either side.
+    #[default]
+    Near,
+    /// Those from `value - tolerance` on.
+    AtLeast,
+    /// Those up to `value + tolerance`.
+    AtMost,
+}
+
+/// How a figure compares with what was expected of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// It is as expected.
+    Met {
+        /// The figure less the expected value.
+        difference: f64,
+    },
+    /// It is not.
+    Missed {
+        /// The figure less the expected value.
+        difference: f64,
+    },
+    /// The run has no such figure.
+    Absent,
+}
+
+impl Expectation {
+    /// Compares the expectation with the last figures of a run, by their keys.
+    pub fn judge(&self, figures: &BTreeMap<String, f64>) -> Verdict {
+        let Some(figure) = figures.get(&self.figure) else {
+            return Verdict::Absent;
+        };
+        let difference = figure - self.value;
+        let met = match self.direction {
+            Direction::Near => difference.abs() <= self.tolerance,
+            Direction::AtLeast => difference >= -self.tolerance,
+            Direction::AtMost => difference <= self.tolerance,
+        };
+        match met {
+            true => Verdict::Met { difference },
+            false => Verdict::Missed { difference },
+        }
+    }
+
+    /// What is expected in few words: `-105 ± 1`, `at least 0.98`.
+    pub fn wanted(&self) -> String {
+        let value = number(self.value);
+        let (side, sign) = match self.direction {
+            Direction::Near => ("", "±"),
+            Direction::AtLeast => ("at least ", "-"),
+            Direction::AtMost => ("at most ", "+"),
+        };
+        match self.tolerance {
+            0.0 => format!("{side}{value}"),
+            tolerance => format!("{side}{value} {sign} {}", number(tolerance)),
+        }
+    }
+
+    /// Refuses what no figure can be compared with.
+    pub(crate) fn check(&self) -> Result<()> {
+        let problem = match (self.value, self.tolerance) {
+            (value, _) if !value.is_finite() => {
+                format!("of `{}` must be a finite number, not {value}", self.figure)
+            }
+            (_, tolerance) if !(0.0..f64::INFINITY).contains(&tolerance) => format!(
+                "of `{}` must be finite and at least 0, not {tolerance}",
+                self.figure
+            ),
+            _ => return Ok(()),
+        };
+        let field = match self.value.is_finite() {
+            true => "expect.tolerance",
+            false => "expect.value",
+        };
+        Err(latentlab_core::Error::config(field, problem).into())
+    }
+}
+
+impl Verdict {
+    /// The figure less the expected value, where there is a figure.
+    pub fn difference(self) -> Option<f64> {
+        match self {
+            Self::Met { difference } | Self::Missed { difference } => Some(difference),
+            Self::Absent => None,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Met { .. } => "met",
+            Self::Missed { .. } => "missed",
+            Self::Absent => "absent",
+        })
+    }
+}
+
+/// A difference with its sign and as many digits as are worth reading.
+pub(crate) fn signed(difference: f64) -> String {
+    match difference > 0.0 {
+        true => format!("+{}", number(difference)),
+        false => number(difference),
+    }
+}
+
+/// The verdicts as lines below the closing words of a run; `whole` says whether it took all the
+/// steps that the expectations are about.
+pub(crate) fn closing_words(
+    expectations: &[Expectation],
+    figures: &BTreeMap<String, f64>,
+    whole: bool,
+) -> String {
+    let mut text = String::new();
+    for expectation in expectations {
+        let (figure, wanted) = (&expectation.figure, expectation.wanted());
+        let came = match (whole, expectation.judge(figures), figures.get(figure)) {
+            (false, _, _) => "not judged: the run was stopped early".to_owned(),
+            (true, verdict, None) => verdict.to_string(),
+            (true, verdict, Some(value)) => {
+                let difference = verdict.difference().map_or(String::new(), signed);
+                format!("came {} ({difference}): {verdict}", number(*value))
+            }
+        };
+        text.push_str(&format!("\n  expected {figure} {wanted}, {came}"));
+        if !expectation.source.is_empty() {
+            text.push_str(&format!(" [{}]", expectation.source));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use latentlab_core::Registry;
+    use toml::Table;
+
+    use super::*;
+    use crate::{Experiment, is_harmless};
+
+    const FILE: &str = r#"
+        steps = 7
+        [[expect]]
+        figure = "test/elbo"
+        value = -105.0
+        tolerance = 0.5
+        source = "Kingma and Welling 2014"
+        protocol = "10,000 test images"
+        [[expect]]
+        figure = "samples/high_quality"
+        value = 0.9
+        direction = "at_least"
+        [model]
+        name = "vae"
+    "#;
+
+    fn resolve(file: &str) -> Result<Experiment> {
+        let registry = Registry::default().with(latentlab_models::plugin).unwrap();
+        Experiment::resolve(&file.parse().unwrap(), &Table::new(), &registry)
+    }
+
+    fn expectation(direction: Direction) -> Expectation {
+        let mut first = resolve(FILE).unwrap().expect.swap_remove(0);
+        first.direction = direction;
+        first
+    }
+
+    fn figures(elbo: f64) -> BTreeMap<String, f64> {
+        BTreeMap::from([("test/elbo".to_owned(), elbo)])
+    }
+
+    #[test]
+    fn each_direction_ends_at_its_tolerance() {
+        for (direction, elbo, met) in [
+            (Direction::Near, -104.5, true),
+            (Direction::Near, -105.5, true),
+            (Direction::Near, -104.25, false),
+            (Direction::Near, -105.75, false),
+            (Direction::AtLeast, -105.5, true),
+            (Direction::AtLeast, -1.0, true),
+            (Direction::AtLeast, -105.75, false),
+            (Direction::AtMost, -104.5, true),
+            (Direction::AtMost, -300.0, true),
+            (Direction::AtMost, -104.25, false),
+        ] {
+            let difference = elbo + 105.0;
+            let expected = match met {
+                true => Verdict::Met { difference },
+                false => Verdict::Missed { difference },
+            };
+            let found = expectation(direction).judge(&figures(elbo));
+            assert_eq!(found, expected, "{direction:?} {elbo}");
+        }
+    }
+
+    #[test]
+    fn a_figure_that_the_run_lacks_is_absent_and_one_without_a_value_is_missed() {
+        let near = expectation(Direction::Near);
+        assert_eq!(near.judge(&BTreeMap::new()), Verdict::Absent);
+        let nan = near.judge(&figures(f64::NAN));
+        assert!(matches!(nan, Verdict::Missed { .. }), "{nan:?}");
+    }
+
+    #[test]
+    fn a_resolved_file_reads_back_as_it_was_also_with_tables_after_the_expectations() {
+        let experiment = resolve(FILE).unwrap();
+        let text = experiment.to_table().unwrap().to_string();
+        let again = resolve(&text).unwrap();
+        assert_eq!(again.expect, experiment.expect);
+        assert_eq!(again.to_table().unwrap().to_string(), text);
+        assert_eq!(experiment.expect[1].direction, Direction::AtLeast);
+        let without = resolve("model.name = \"vae\"").unwrap().to_table().unwrap();
+        assert!(!without.contains_key("expect"), "{without}");
+    }
+
+    #[test]
+    fn expectations_may_change_when_a_run_is_taken_up_again() {
+        assert!(is_harmless("expect"));
+    }
+
+    #[test]
+    fn a_wrong_key_and_a_value_that_compares_with_nothing_are_refused() {
+        for (line, word) in [
+            ("tolerence = 1.0", "tolerence"),
+            ("direction = \"nearby\"", "at_least"),
+            ("tolerance = -1.0", "at least 0, not -1"),
+            ("tolerance = nan", "NaN"),
+        ] {
+            let file =
+                format!("model.name = \"vae\"\n[[expect]]\nfigure = \"a\"\nvalue = 1.0\n{line}\n");
+            let message = resolve(&file).unwrap_err().to_string();
+            assert!(message.contains(word), "{line}: {message}");
+            assert!(message.contains("expect"), "{line}: {message}");
+        }
+        let file = "model.name = \"vae\"\n[[expect]]\nfigure = \"a\"\nvalue = inf\n";
+        let message = resolve(file).unwrap_err().to_string();
+        assert!(message.contains("finite number, not inf"), "{message}");
+    }
+
+    #[test]
+    fn closing_words_say_what_was_expected_what_came_and_from_where_it_is_known() {
+        let expectations = resolve(FILE).unwrap().expect;
+        assert_eq!(
+            closing_words(&expectations, &figures(-104.75), true),
+            "\n  expected test/elbo -105 ± 0.50000, came -104.75 (+0.25000): met \
+             [Kingma and Welling 2014]\
+             \n  expected samples/high_quality at least 0.90000, absent"
+        );
+        let early = closing_words(&expectations[1..], &figures(-104.75), false);
+        assert!(
+            early.ends_with("0.90000, not judged: the run was stopped early"),
+            "{early}"
+        );
+    }
+}

@@ -1,0 +1,50 @@
+//! What the run was expected to come to, and whether it did.
+
+use crate::{
+    Expectation, Experiment, Status, expectation::signed, figures::number, markup::escape,
+    train::Summary,
+};
+
+/// A section with a row for each expectation of the experiment; nothing if there are none.
+pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
+    if experiment.expect.is_empty() {
+        return String::new();
+    }
+    let whole = summary.status == Status::Finished && summary.step >= experiment.steps;
+    let rows: String = experiment
+        .expect
+        .iter()
+        .map(|expectation| row(expectation, summary, whole))
+        .collect();
+    format!(
+        "<section>\n<h2>Expectations</h2>\n<div class=\"wide\">\n<table class=\"expectations\">\n\
+         <thead><tr><th scope=\"col\">figure</th><th scope=\"col\">expected</th>\
+         <th scope=\"col\">came</th><th scope=\"col\">difference</th>\
+         <th scope=\"col\">verdict</th><th scope=\"col\">source</th></tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
+    )
+}
+
+fn row(expectation: &Expectation, summary: &Summary, whole: bool) -> String {
+    let figure = &expectation.figure;
+    let verdict = expectation.judge(&summary.metrics);
+    let came = summary.metrics.get(figure).map(|value| number(*value));
+    let came = came.unwrap_or_else(|| "–".to_owned());
+    let difference = verdict.difference().map_or("–".to_owned(), signed);
+    let (class, verdict) = match whole {
+        true => (verdict.to_string(), verdict.to_string()),
+        false => ("open".to_owned(), "not judged".to_owned()),
+    };
+    let mut source = escape(&expectation.source);
+    if !expectation.protocol.is_empty() {
+        let protocol = escape(&expectation.protocol);
+        source.push_str(&format!("<small>{protocol}</small>"));
+    }
+    format!(
+        "<tr><th scope=\"row\">{}</th><td>{}</td><td>{came}</td><td>{difference}</td>\
+         <td><span class=\"verdict {class}\">{verdict}</span></td>\
+         <td class=\"words\">{source}</td></tr>\n",
+        escape(figure),
+        escape(&expectation.wanted()),
+    )
+}
