@@ -105,6 +105,10 @@ pub struct Evaluate {
     pub images: usize,
     /// Importance samples of the bound on log p(x); 0 leaves it out.
     pub importance_samples: usize,
+    /// What samples and test images are compared by: `digits` (the classifier that comes with the
+    /// program), `pixels`, the file of a feature network, `none`, or `auto`: `digits` on MNIST and
+    /// `none` elsewhere.
+    pub features: String,
 }
 
 /// Which steps leave a checkpoint.
@@ -177,6 +181,7 @@ impl Default for Evaluate {
             every: 500,
             images: 10_000,
             importance_samples: 0,
+            features: "auto".to_owned(),
         }
     }
 }

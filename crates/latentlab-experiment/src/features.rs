@@ -10,6 +10,7 @@ use std::{fs, path::Path};
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, GenerativeModel, ImageShape, Registry, ValueRange};
+use latentlab_data::Source;
 use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
 use serde::{Deserialize, Serialize};
 use toml::Table;
@@ -60,6 +61,17 @@ impl Features {
     pub fn digits() -> Result<Self> {
         let registry = Registry::default().with(latentlab_models::plugin)?;
         Self::network("digits", Path::new("digits.safetensors"), DIGITS, &registry)
+    }
+
+    /// What `evaluate.features` names: `digits`, `pixels`, `none`, a file, or `auto`.
+    pub(crate) fn choose(name: &str, source: &Source, registry: &Registry) -> Result<Option<Self>> {
+        Ok(match (name, source) {
+            ("none", _) => None,
+            ("pixels", _) => Some(Self::Pixels),
+            ("digits", _) | ("auto", Source::Mnist(_)) => Some(Self::digits()?),
+            ("auto", _) => None,
+            (file, _) => Some(Self::read(Path::new(file), registry)?),
+        })
     }
 
     /// The feature network in `file`, of a model in `registry`.

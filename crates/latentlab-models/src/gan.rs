@@ -9,8 +9,8 @@ mod config;
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{
-    Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result, Sample,
-    Step, ValueRange,
+    Batch, Criticise, DataInfo, Error, GenerativeModel, ImageShape, Loss, ModelSpec, Phase, Result,
+    Sample, Step, ValueRange,
 };
 use latentlab_losses::{
     adversarial::{self, Objective},
@@ -53,6 +53,10 @@ impl ModelSpec for Gan {
             (GeneratorOutput::Auto, ValueRange::Unit) => Activation::Tanh,
             _ => Activation::Identity,
         };
+        let pack = ImageShape {
+            channels: config.packing * data.shape.channels,
+            ..data.shape
+        };
         Ok(Self {
             generator: config
                 .generator
@@ -60,7 +64,7 @@ impl ModelSpec for Gan {
                 .map_err(within("generator"))?,
             discriminator: config
                 .discriminator
-                .encoder(data.shape, 1, &params.at("discriminator"))
+                .encoder(pack, 1, &params.at("discriminator"))
                 .map_err(within("discriminator"))?,
             range: data.range,
             dtype: params.dtype(),
@@ -101,8 +105,10 @@ impl GenerativeModel for Gan {
     }
 
     fn critic(&self) -> Option<&dyn Criticise> {
-        // A Wasserstein critic ranks images; it has no boundary between real and generated.
-        (self.config.objective != Objective::Wasserstein).then_some(self as &dyn Criticise)
+        // A Wasserstein critic ranks images; it has no boundary between real and generated. One that
+        // judges packs has nothing to say of a single image.
+        let judges = self.config.objective != Objective::Wasserstein && self.config.packing == 1;
+        judges.then_some(self as &dyn Criticise)
     }
 }
 
@@ -133,7 +139,7 @@ impl Criticise for Gan {
 
 impl Gan {
     fn discriminator_loss(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
-        let real = self.centre(&batch.images)?;
+        let real = self.packed(&self.centre(&batch.images)?)?;
         let fake = self.fakes(batch, step)?;
         if self.shares_fakes() {
             step.carried.push_back(fake.clone());
@@ -181,9 +187,9 @@ impl Gan {
     }
 
     fn lazy_penalty(&self, batch: &Batch, step: &mut Step) -> Result<Loss> {
-        let real = self.centre(&batch.images)?;
+        let real = self.packed(&self.centre(&batch.images)?)?;
         let latent = self.prior(batch.size()?, &mut step.rng)?;
-        let penalty = self.penalty(&real, || self.imagine(&latent, Mode::Train), step)?;
+        let penalty = self.penalty(&real, || self.fakes_of(&latent), step)?;
         Ok(Loss::new((penalty * self.config.penalty.every as f64)?))
     }
 
@@ -240,10 +246,14 @@ impl Gan {
         self.config.critic_steps <= 1
     }
 
-    /// As many generated images as the batch has real ones, centred.
+    /// As many generated images as the batch has real ones, centred and packed.
     fn fakes(&self, batch: &Batch, step: &mut Step) -> Result<Tensor> {
         let latent = self.prior(batch.size()?, &mut step.rng)?;
-        self.imagine(&latent, Mode::Train)
+        self.fakes_of(&latent)
+    }
+
+    fn fakes_of(&self, latent: &Tensor) -> Result<Tensor> {
+        self.packed(&self.imagine(latent, Mode::Train)?)
     }
 
     /// Centred images of noise vectors.
@@ -255,7 +265,24 @@ impl Gan {
         })
     }
 
-    /// Scores `[N]` of centred images.
+    /// Images as the discriminator takes them in training: `packing` = m of them stacked by their
+    /// channels, `[N, C, H, W]` to `[N / m, m C, H, W]`.
+    fn packed(&self, images: &Tensor) -> Result<Tensor> {
+        let packing = self.config.packing;
+        if packing == 1 {
+            return Ok(images.clone());
+        }
+        let (count, channels, height, width) = images.dims4()?;
+        if !count.is_multiple_of(packing) {
+            let problem =
+                format!("a batch of {count} images cannot be judged in packs of {packing}");
+            return Err(Error::Data(problem));
+        }
+        let shape = (count / packing, packing * channels, height, width);
+        Ok(reshape(images, shape)?)
+    }
+
+    /// Scores `[N]` of centred images, or of packs of them.
     fn judge(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {
         Ok(reshape(&self.discriminator.forward(images, mode)?, ((),))?)
     }

@@ -85,6 +85,9 @@ pub struct GanConfig {
     pub objective: Objective,
     /// Discriminator steps for each generator step.
     pub critic_steps: u64,
+    /// Images that the discriminator judges together, stacked by their channels: what they have in
+    /// common betrays a collapsed generator (Lin et al. 2018). 1 judges each alone.
+    pub packing: usize,
     /// Target probability of real images; 0.9 is one-sided label smoothing (Salimans et al. 2016).
     pub real_target: f64,
     /// Target probability of generated images.
@@ -111,6 +114,7 @@ impl Default for GanConfig {
             prior: Prior::Gaussian,
             objective: Objective::NonSaturating,
             critic_steps: 1,
+            packing: 1,
             real_target: 1.0,
             fake_target: 0.0,
             output: GeneratorOutput::Auto,
@@ -128,6 +132,9 @@ impl GanConfig {
         }
         if self.critic_steps == 0 {
             return Err(Error::config("critic_steps", "must be at least 1"));
+        }
+        if self.packing == 0 {
+            return Err(Error::config("packing", "must be at least 1"));
         }
         if self.penalty.every == 0 {
             return Err(Error::config("penalty.every", "must be at least 1"));

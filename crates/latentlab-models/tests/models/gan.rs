@@ -1,7 +1,7 @@
 //! The game: its phases, its losses, what generator and discriminator see, its limits.
 
 use candle_core::Tensor;
-use latentlab_core::{Criticise, GenerativeModel, ImageShape, Sample, ValueRange};
+use latentlab_core::{Batch, Criticise, GenerativeModel, ImageShape, Sample, Step, ValueRange};
 use latentlab_losses::adversarial::Objective;
 use latentlab_models::{
     Architecture, Gan, GanConfig, GeneratorOutput, NetworkConfig, Penalty, PenaltyKind, Prior,
@@ -134,6 +134,47 @@ fn the_critic_sees_images_in_0_to_1_centred_and_others_as_they_are() {
 }
 
 #[test]
+fn a_pack_is_judged_as_a_whole_and_consecutive_images_share_one() {
+    let config = GanConfig {
+        packing: 2,
+        ..small()
+    };
+    let (model, store) = gan(&config, ValueRange::Real);
+    assert!(model.critic().is_none());
+    // Only the second image of a pack counts, and of it only the first value.
+    let weight: Vec<f64> = (0..24).map(|value| f64::from(value == 12)).collect();
+    set(&store, "discriminator.1.weight", &weight);
+    set(&store, "discriminator.1.bias", &[0.0]);
+    let images = images(6, SMALL);
+    let probability = term(
+        &loss(&model, "discriminator", &images, 1),
+        "real_probability",
+    );
+    let seconds = [1, 3, 5].map(|image| values(&images.get(image).unwrap())[0]);
+    let expected: f64 = seconds.iter().map(|x| 1.0 / (1.0 + (-x).exp())).sum();
+    assert_close(probability, expected / 3.0);
+}
+
+#[test]
+fn a_batch_that_packs_do_not_fill_is_refused() {
+    let config = GanConfig {
+        packing: 2,
+        ..small()
+    };
+    let (model, _) = gan(&config, ValueRange::Unit);
+    let batch = Batch {
+        images: images(3, SMALL),
+        labels: None,
+    };
+    let refused = model.phases()[0].loss(&batch, &mut Step::new(1, rng()));
+    let message = refused.unwrap_err().to_string();
+    assert!(
+        message.contains("3 images") && message.contains("packs of 2"),
+        "{message}"
+    );
+}
+
+#[test]
 fn samples_stay_in_the_range_of_the_data() {
     for (range, bounded) in [(ValueRange::Unit, true), (ValueRange::Real, false)] {
         let (model, store) = gan(&small(), range);
@@ -211,6 +252,7 @@ fn what_cannot_work_is_refused_by_the_name_of_its_key() {
     #[rustfmt::skip]
     let cases = [
         (GanConfig { latent: 0, ..small() }, "`latent`: must be"),
+        (GanConfig { packing: 0, ..small() }, "`packing`: must be"),
         (GanConfig { critic_steps: 0, ..small() }, "`critic_steps`: must be"),
         (GanConfig { penalty: penalty(0, 1.0), ..small() }, "`penalty.every`: must be"),
         (GanConfig { penalty: penalty(1, -1.0), ..small() }, "`penalty.weight`: must be"),
