@@ -2,7 +2,7 @@
 //!
 //! A feature network is one safetensors file: the parameters of a model, and as its description
 //! (see [`encode_described`]) which model that is, with which configuration, for which images.
-//! [`Features::digits`] is the one that comes with the program; `latentlab features DIR` makes
+//! [`FeatureExtractor::digits`] is the one that comes with the program; `latentlab features DIR` makes
 //! another of any run whose model classifies or encodes. For a network trained elsewhere, write its
 //! weights under the names of the model of the same layers, with such a description.
 
@@ -28,7 +28,7 @@ const CHUNK: usize = 500;
 const MOST_PIXELS: usize = 4096;
 
 /// What images are compared by.
-pub enum Features {
+pub enum FeatureExtractor {
     /// Their values, as they are.
     Pixels,
     /// What a network makes of them.
@@ -53,7 +53,7 @@ struct Description {
     classes: Option<usize>,
 }
 
-impl Features {
+impl FeatureExtractor {
     /// The classifier of digits that comes with the program.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 
-use crate::{Error, Experiment, Features, Result};
+use crate::{Error, Experiment, FeatureExtractor, Result};
 
 /// An experiment brought to life.
 pub struct Session {
@@ -25,7 +25,7 @@ pub struct Session {
     /// The model over averaged parameters, where the experiment keeps an average.
     pub average: Option<Average>,
     /// What samples are compared with data by, where the experiment wants that.
-    pub features: Option<Features>,
+    pub features: Option<FeatureExtractor>,
 }
 
 /// The same model over a running average of the parameters.
@@ -50,7 +50,7 @@ impl Session {
                            with `data.test_fraction = 0.1`";
             return Err(latentlab_core::Error::config("data", problem).into());
         }
-        let features = Features::choose(&experiment.evaluate.features, &data.source, registry)?;
+        let features = FeatureExtractor::choose(&experiment.evaluate.features, &data.source, registry)?;
         if let Some(features) = &features {
             features.check(dataset.info())?;
         }

@@ -1,0 +1,268 @@
+//! A chart as an SVG file of its own: curves over a number, on white, legible beside any page.
+
+use std::{fmt::Write, ops::Range};
+
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 360.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = WIDTH - 16.0;
+const TOP: f64 = 56.0;
+const BOTTOM: f64 = HEIGHT - 44.0;
+/// Colours that most people tell apart (Okabe and Ito 2008), less the yellow.
+const COLOURS: [&str; 7] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000",
+];
+/// A curve of at most so many points shows them.
+const DOTS: usize = 40;
+
+/// A chart of curves.
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// What lies to the right.
+    pub x: String,
+    /// How the numbers to the right are spaced.
+    pub x_scale: Scale,
+    /// How the numbers upwards are spaced.
+    pub y_scale: Scale,
+    /// The curves.
+    pub series: Vec<Series>,
+}
+
+/// How numbers are spaced along an axis.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// By their differences.
+    Linear,
+    /// By their ratios; numbers that are not positive are left out.
+    Logarithmic,
+}
+
+/// One curve.
+pub struct Series {
+    /// Its name in the legend.
+    pub name: String,
+    /// Its points; those that are no numbers are left out.
+    pub points: Vec<(f64, f64)>,
+}
+
+impl Chart {
+    /// A chart without curves, both axes linear.
+    pub fn new(title: impl Into<String>, x: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            x: x.into(),
+            x_scale: Scale::Linear,
+            y_scale: Scale::Linear,
+            series: Vec::new(),
+        }
+    }
+
+    /// The chart with these scales.
+    pub fn scaled(self, x_scale: Scale, y_scale: Scale) -> Self {
+        Self {
+            x_scale,
+            y_scale,
+            ..self
+        }
+    }
+
+    /// The chart with one more curve.
+    pub fn with(mut self, name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
+        self.series.push(Series {
+            name: name.into(),
+            points,
+        });
+        self
+    }
+
+    /// The bytes of the SVG file.
+    pub fn to_svg(&self) -> String {
+        let curves: Vec<Vec<(f64, f64)>> = self
+            .series
+            .iter()
+            .map(|series| {
+                let points = series.points.iter();
+                let placed = points.map(|(x, y)| (self.x_scale.place(*x), self.y_scale.place(*y)));
+                placed
+                    .filter(|(x, y)| x.is_finite() && y.is_finite())
+                    .collect()
+            })
+            .collect();
+        let range = |axis: fn(&(f64, f64)) -> f64| range(curves.iter().flatten().map(axis));
+        let (xs, ys) = (range(|point| point.0), range(|point| point.1));
+        let to_x = |x: f64| LEFT + (RIGHT - LEFT) * (x - xs.start) / (xs.end - xs.start);
+        let to_y = |y: f64| BOTTOM - (BOTTOM - TOP) * (y - ys.start) / (ys.end - ys.start);
+        let mut svg = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+             width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"system-ui, sans-serif\" \
+             font-size=\"12\" fill=\"#222\">\n\
+             <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
+             <text x=\"16\" y=\"22\" font-size=\"15\">{}</text>\n",
+            escape(&self.title)
+        );
+        let mut put = |part: String| {
+            svg.push_str(&part);
+            svg.push('\n');
+        };
+        for (y, label) in self.y_scale.ticks(&ys) {
+            let y = to_y(y);
+            put(format!(
+                "<line x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+                LEFT - 8.0,
+                y + 4.0
+            ));
+        }
+        for (x, label) in self.x_scale.ticks(&xs) {
+            put(format!(
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
+                to_x(x),
+                BOTTOM + 18.0
+            ));
+        }
+        put(format!(
+            "<text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555\">{}</text>",
+            HEIGHT - 8.0,
+            escape(&self.x)
+        ));
+        let mut at = LEFT;
+        for ((series, curve), colour) in self.series.iter().zip(&curves).zip(COLOURS.iter().cycle())
+        {
+            let mut line = String::new();
+            for (x, y) in curve {
+                let _ = write!(line, "{:.1},{:.1} ", to_x(*x), to_y(*y));
+            }
+            put(format!(
+                "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" \
+                 stroke-linejoin=\"round\" points=\"{}\"/>",
+                line.trim_end()
+            ));
+            for (x, y) in curve.iter().filter(|_| curve.len() <= DOTS) {
+                put(format!(
+                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>",
+                    to_x(*x),
+                    to_y(*y)
+                ));
+            }
+            put(format!(
+                "<rect x=\"{at:.1}\" y=\"36\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\
+                 <text x=\"{:.1}\" y=\"42\">{}</text>",
+                at + 20.0,
+                escape(&series.name)
+            ));
+            at += 44.0 + 6.6 * series.name.chars().count() as f64;
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+}
+
+impl Scale {
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Logarithmic => value.log10(),
+        }
+    }
+
+    /// Places of the ticks in `range`, with their labels.
+    fn ticks(self, range: &Range<f64>) -> Vec<(f64, String)> {
+        let span = range.end - range.start;
+        if self == Self::Logarithmic && span >= 1.0 {
+            let spacing = (span / 6.0).ceil();
+            let first = (range.start / spacing).ceil();
+            let exponents = (0..8).map(|index| (first + f64::from(index)) * spacing);
+            return exponents
+                .take_while(|exponent| *exponent <= range.end)
+                .map(|exponent| (exponent, label(10f64.powf(exponent))))
+                .collect();
+        }
+        if self == Self::Logarithmic {
+            let ends = 10f64.powf(range.start)..10f64.powf(range.end);
+            let ticks = Self::Linear.ticks(&ends).into_iter();
+            return ticks.map(|(tick, label)| (tick.log10(), label)).collect();
+        }
+        let rough = span / 6.0;
+        let power = 10f64.powf(rough.log10().floor());
+        let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+        let spacing = steps
+            .into_iter()
+            .find(|step| *step >= rough)
+            .unwrap_or(power);
+        let first = (range.start / spacing).ceil();
+        let ticks = (0..12).map(|index| (first + f64::from(index)) * spacing);
+        ticks
+            .take_while(|tick| *tick <= range.end + 1e-9 * span)
+            .map(|tick| (tick, label(tick)))
+            .collect()
+    }
+}
+
+/// A number as short as it can be told.
+fn label(value: f64) -> String {
+    let size = value.abs();
+    if size != 0.0 && !(1e-3..1e6).contains(&size) {
+        return format!("{value:.0e}");
+    }
+    let text = format!("{value:.4}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        short => short.to_owned(),
+    }
+}
+
+/// From the least to the largest value, never empty.
+fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
+        (least.min(value), most.max(value))
+    });
+    match least.partial_cmp(&most) {
+        Some(std::cmp::Ordering::Less) => least..most,
+        Some(std::cmp::Ordering::Equal) => least - 0.5..most + 0.5,
+        _ => 0.0..1.0,
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_span_the_chart_and_name_themselves() {
+        let chart = Chart::new("a < b", "step").with("one", vec![(0.0, 1.0), (10.0, 3.0)]);
+        let svg = chart.to_svg();
+        assert!(svg.contains("points=\"64.0,316.0 624.0,56.0\""), "{svg}");
+        assert!(svg.contains(">one</text>") && svg.contains("a &lt; b"));
+    }
+
+    #[test]
+    fn what_has_no_place_is_left_out() {
+        let points = vec![(0.0, 1.0), (1.0, f64::NAN), (10.0, 2.0), (100.0, 3.0)];
+        let chart = Chart::new("t", "x").scaled(Scale::Logarithmic, Scale::Linear);
+        let svg = chart.with("one", points).to_svg();
+        assert!(svg.contains("points=\"64.0,316.0 624.0,56.0\""), "{svg}");
+    }
+
+    #[test]
+    fn a_chart_without_points_is_still_one() {
+        assert!(Chart::new("t", "x").to_svg().ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn ticks_are_round() {
+        let labels = |scale: Scale, range: Range<f64>| -> Vec<String> {
+            let ticks = scale.ticks(&range).into_iter();
+            ticks.map(|(_, label)| label).collect()
+        };
+        assert_eq!(labels(Scale::Linear, 0.0..1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+        assert_eq!(labels(Scale::Logarithmic, 0.0..3.0), ["1", "10", "100", "1000"]);
+    }
+}

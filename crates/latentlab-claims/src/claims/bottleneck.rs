@@ -1,0 +1,128 @@
+//! An autoencoder's bottleneck against PCA and raw pixels.
+
+use latentlab_core::Batch;
+use latentlab_data::Split;
+use latentlab_experiment::{Error, Result};
+use latentlab_metrics::{self as metrics, Features, PrincipalComponents};
+
+use crate::{Chart, Claim, Finding, Lab, Scale, Table, lab::Trained};
+
+const SIZES: [usize; 6] = [2, 4, 8, 16, 32, 64];
+const NEIGHBOURS: usize = 5;
+
+pub(super) const CLAIM: Claim = Claim {
+    name: "bottleneck",
+    statement: "An autoencoder's bottleneck reduces dimensions and keeps what matters",
+    method: "Autoencoders 784-512-256-d on MNIST, Adam, 10 epochs, d from 2 to 64, beside PCA with \
+             as many components and the 784 pixels themselves. What matters is measured twice: the \
+             squared error of the test images, summed over an image, and the share of test images \
+             whose class the 5 nearest training images in the latent space tell.",
+    measure,
+};
+
+/// The autoencoder with a bottleneck of `latent` numbers that several claims look at.
+pub(super) fn autoencoder(lab: &Lab, latent: usize) -> Result<Trained> {
+    let mut file = toml::toml! {
+        batch_size = 128
+        [model]
+        name = "ae"
+        [model.config]
+        hidden = [512, 256]
+        [optimizer]
+        name = "adam"
+        lr = 1e-3
+    };
+    super::set(&mut file, "steps", lab.choose(4690, 938))?;
+    super::set(&mut file, "model.config.latent", latent)?;
+    lab.train(&format!("ae-{latent}"), &file)
+}
+
+fn measure(lab: &Lab) -> Result<Finding> {
+    let train = lab.mnist(Split::Train, lab.choose(60_000, 10_000))?;
+    let test = lab.mnist(Split::Test, lab.choose(10_000, 2_000))?;
+    let mut finding = Finding::default();
+    let mut table = Table::new(
+        format!(
+            "On {} test images; neighbours among {} training images:",
+            test.size()?,
+            train.size()?
+        ),
+        &["d", "AE error", "PCA error", "AE neighbours", "PCA neighbours"],
+    );
+    let pixels = Features::of(&train.images)?;
+    let components = PrincipalComponents::of(&pixels)?;
+    let raw = neighbours(&pixels, &train, &Features::of(&test.images)?, &test)?;
+    let mut curves = [vec![], vec![], vec![], vec![]];
+    let mut rows = Vec::new();
+    for size in SIZES {
+        let trained = autoencoder(lab, size)?;
+        let model = reconstructor(&trained)?;
+        let difference = (model.reconstruct(&test.images)? - &test.images)?;
+        let error = per_image(&difference)?;
+        let codes = Features::of(&model.encode(&train.images)?)?;
+        let test_codes = Features::of(&model.encode(&test.images)?)?;
+        let accuracy = neighbours(&codes, &train, &test_codes, &test)?;
+        let flat = Features::of(&test.images)?;
+        let (projected, seen) = (
+            components.project(&flat, size)?,
+            components.project(&pixels, size)?,
+        );
+        let linear_error = components.squared_error(&flat, size)?.value;
+        let linear_accuracy = neighbours(&seen, &train, &projected, &test)?;
+        let row = [error, linear_error, accuracy, linear_accuracy];
+        table.row(size.to_string(), &row);
+        for (curve, value) in curves.iter_mut().zip(row) {
+            curve.push((size as f64, value));
+        }
+        rows.push(row);
+    }
+    table.row("784 pixels", &[0.0, 0.0, raw, raw]);
+    let [error, linear_error, accuracy, linear_accuracy] = curves;
+    finding.chart(
+        Chart::new("squared error of a test image", "latent size")
+            .scaled(Scale::Logarithmic, Scale::Logarithmic)
+            .with("autoencoder", error)
+            .with("PCA", linear_error),
+    );
+    finding.chart(
+        Chart::new("accuracy of the 5 nearest neighbours", "latent size")
+            .scaled(Scale::Logarithmic, Scale::Linear)
+            .with("autoencoder", accuracy)
+            .with("PCA", linear_accuracy)
+            .with("784 pixels", SIZES.map(|size| (size as f64, raw)).to_vec()),
+    );
+    let ratio = rows[4][0] / rows[4][1];
+    finding.at_most("error at 32 numbers, as a part of PCA's", ratio, 0.6);
+    let loss = raw - rows[3][2];
+    finding.at_most("accuracy lost at 16 numbers against 784 pixels", loss, 0.01);
+    let gain = rows[0][2] - rows[0][3];
+    finding.at_least("accuracy gained at 2 numbers over PCA", gain, 0.2);
+    finding.tables.push(table);
+    Ok(finding)
+}
+
+fn neighbours(codes: &Features, train: &Batch, asked: &Features, test: &Batch) -> Result<f64> {
+    let (known, true_labels) = (labels(train)?, labels(test)?);
+    let accuracy = metrics::neighbour_accuracy(codes, &known, asked, &true_labels, NEIGHBOURS)?;
+    Ok(accuracy.value)
+}
+
+/// The labels of a batch on the host.
+pub(super) fn labels(batch: &Batch) -> Result<Vec<u32>> {
+    let labels = batch.labels.as_ref();
+    let labels = labels.ok_or_else(|| Error::Argument("the images have no labels".to_owned()))?;
+    Ok(labels.to_vec1()?)
+}
+
+/// The model's way to and from its latent space.
+pub(super) fn reconstructor(trained: &Trained) -> Result<&dyn latentlab_core::Reconstruct> {
+    let model = trained.model().reconstructor();
+    model.ok_or_else(|| Error::Argument("the model does not reconstruct".to_owned()))
+}
+
+/// The squares of differences `[N, …]`, summed over an image and averaged over all.
+pub(super) fn per_image(difference: &candle_core::Tensor) -> Result<f64> {
+    let sums = difference.flatten_from(1)?.sqr()?.sum(1)?;
+    let mean = sums.to_dtype(candle_core::DType::F64)?.mean_all()?;
+    Ok(mean.to_scalar()?)
+}

@@ -1,0 +1,60 @@
+//! Gaussian against uniform noise.
+
+use latentlab_experiment::{Result, library};
+use latentlab_metrics::confidence;
+
+use crate::{Claim, Finding, Lab, Table, lab::samples, quality::Judge};
+
+const SEEDS: usize = 5;
+
+pub(super) const CLAIM: Claim = Claim {
+    name: "noise",
+    statement: "A GAN's noise may be Gaussian or uniform",
+    method: "The GAN of `gan-mnist` for 3,000 steps with a standard normal and with a uniform prior, \
+             five seeds each: the Fréchet distance of 10,000 samples and the share of them that the \
+             classifier is at least 90 % sure of, with 95 % intervals by Student's t.",
+    measure,
+};
+
+fn measure(lab: &Lab) -> Result<Finding> {
+    let judge = Judge::new(lab)?;
+    let seeds = lab.choose(SEEDS, 2);
+    let mut table = Table::new(
+        format!("{seeds} seeds each, mean and half of the 95 % interval:"),
+        &["noise", "Fréchet distance", "±", "share sure", "±"],
+    );
+    let mut found = Vec::new();
+    for prior in ["gaussian", "uniform"] {
+        let (mut distances, mut shares) = (Vec::new(), Vec::new());
+        for seed in 0..seeds {
+            let mut file = library::find("gan-mnist")?.table;
+            super::set(&mut file, "model.config.prior", prior)?;
+            super::set(&mut file, "seed", seed)?;
+            super::set(&mut file, "steps", lab.choose(3000, 600))?;
+            super::set(&mut file, "samples.every", 0)?;
+            super::set(&mut file, "evaluate.every", 0)?;
+            let trained = lab.train(&format!("noise-{prior}-{seed}"), &file)?;
+            let quality = judge.quality(&samples(trained.model(), 10_000, 0)?)?;
+            distances.push(quality.frechet);
+            shares.push(quality.sure);
+        }
+        let (distance, share) = (confidence(&distances)?, confidence(&shares)?);
+        table.row(
+            prior,
+            &[distance.mean, distance.half_width, share.mean, share.half_width],
+        );
+        found.push((distance, share));
+    }
+    let (gaussian, uniform) = (&found[0], &found[1]);
+    let ratio = uniform.0.mean / gaussian.0.mean;
+    finding_of(ratio, (gaussian.1.mean - uniform.1.mean).abs(), table)
+}
+
+fn finding_of(ratio: f64, difference: f64, table: Table) -> Result<Finding> {
+    let mut finding = Finding::default();
+    let either = ratio.max(1.0 / ratio);
+    finding.at_most("Fréchet distances, the larger over the smaller", either, 1.25);
+    finding.at_most("difference of the shares that the classifier is sure of", difference, 0.05);
+    finding.tables.push(table);
+    Ok(finding)
+}

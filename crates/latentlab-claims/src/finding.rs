@@ -1,0 +1,226 @@
+//! What a claim's experiment found.
+
+use std::fmt;
+
+use latentlab_train::Picture;
+
+use crate::Chart;
+
+/// What a claim's experiment found.
+#[derive(Default)]
+pub struct Finding {
+    /// The figures that decide, with what was asked of them.
+    pub criteria: Vec<Criterion>,
+    /// Further figures.
+    pub tables: Vec<Table>,
+    /// Pictures, the most telling first.
+    pub illustrations: Vec<Illustration>,
+    /// What a reader should know to read the figures rightly.
+    pub remarks: Vec<String>,
+}
+
+/// A figure and what was asked of it, before it was known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Criterion {
+    /// What the figure is, with its unit.
+    pub what: String,
+    /// The figure.
+    pub value: f64,
+    /// What it must be.
+    pub bound: Bound,
+}
+
+/// What a figure must be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// This or more.
+    AtLeast(f64),
+    /// This or less.
+    AtMost(f64),
+}
+
+/// What the criteria of a claim come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All criteria are met.
+    Holds,
+    /// Some are.
+    HoldsUnderConditions,
+    /// None is.
+    DoesNotHold,
+}
+
+/// Figures in rows and columns.
+pub struct Table {
+    /// What the table shows.
+    pub caption: String,
+    /// Names of the columns.
+    pub head: Vec<String>,
+    /// One cell for each column.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A picture with its caption.
+pub enum Illustration {
+    /// A chart, kept as SVG.
+    Chart(Chart),
+    /// An image, kept as PNG.
+    Image {
+        /// What it shows.
+        caption: String,
+        /// The pixels.
+        picture: Picture,
+    },
+}
+
+impl Finding {
+    /// The verdict that follows from the criteria.
+    pub fn verdict(&self) -> Verdict {
+        let met = self.criteria.iter().filter(|one| one.is_met()).count();
+        match met {
+            0 => Verdict::DoesNotHold,
+            met if met == self.criteria.len() => Verdict::Holds,
+            _ => Verdict::HoldsUnderConditions,
+        }
+    }
+
+    /// Asks that `what` is `least` or more.
+    pub fn at_least(&mut self, what: impl Into<String>, value: f64, least: f64) {
+        self.ask(what, value, Bound::AtLeast(least));
+    }
+
+    /// Asks that `what` is `most` or less.
+    pub fn at_most(&mut self, what: impl Into<String>, value: f64, most: f64) {
+        self.ask(what, value, Bound::AtMost(most));
+    }
+
+    fn ask(&mut self, what: impl Into<String>, value: f64, bound: Bound) {
+        self.criteria.push(Criterion {
+            what: what.into(),
+            value,
+            bound,
+        });
+    }
+
+    /// Shows a picture.
+    pub fn image(&mut self, caption: impl Into<String>, picture: Picture) {
+        let caption = caption.into();
+        self.illustrations
+            .push(Illustration::Image { caption, picture });
+    }
+
+    /// Shows a chart.
+    pub fn chart(&mut self, chart: Chart) {
+        self.illustrations.push(Illustration::Chart(chart));
+    }
+
+    /// Tells the reader something.
+    pub fn remark(&mut self, text: impl Into<String>) {
+        self.remarks.push(text.into());
+    }
+}
+
+impl Criterion {
+    /// Whether the figure is as asked; what is no number never is.
+    pub fn is_met(&self) -> bool {
+        match self.bound {
+            Bound::AtLeast(least) => self.value >= least,
+            Bound::AtMost(most) => self.value <= most,
+        }
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new(caption: impl Into<String>, head: &[&str]) -> Self {
+        Self {
+            caption: caption.into(),
+            head: head.iter().map(|&name| name.to_owned()).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row: its name, and a figure for each further column.
+    pub fn row(&mut self, name: impl Into<String>, figures: &[f64]) {
+        let figures = figures.iter().map(|figure| number(*figure));
+        self.rows
+            .push([name.into()].into_iter().chain(figures).collect());
+    }
+}
+
+/// A figure with four significant digits.
+pub(crate) fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() || (value.fract() == 0.0 && size < 1e6) {
+        return value.to_string();
+    }
+    if !(1e-3..1e6).contains(&size) {
+        return format!("{value:.2e}");
+    }
+    let decimals = (3 - size.log10().floor() as i32).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+impl fmt::Display for Criterion {
+    /// In one line: `accuracy: 0.98 (>= 0.97)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, value, bound } = self;
+        let missed = if self.is_met() { "" } else { ", missed" };
+        write!(f, "{what}: {} ({bound}{missed})", number(*value))
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtLeast(least) => write!(f, ">= {}", number(*least)),
+            Self::AtMost(most) => write!(f, "<= {}", number(*most)),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Holds => "holds",
+            Self::HoldsUnderConditions => "holds under conditions",
+            Self::DoesNotHold => "does not hold",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(values: &[f64]) -> Finding {
+        let mut finding = Finding::default();
+        values
+            .iter()
+            .for_each(|value| finding.at_least("it", *value, 1.0));
+        finding
+    }
+
+    #[test]
+    fn the_verdict_follows_from_the_criteria() {
+        assert_eq!(finding(&[1.0, 2.0]).verdict(), Verdict::Holds);
+        let some = finding(&[1.0, 0.9]).verdict();
+        assert_eq!(some, Verdict::HoldsUnderConditions);
+        assert_eq!(finding(&[0.0, 0.9]).verdict(), Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn what_is_no_number_meets_nothing() {
+        let mut finding = Finding::default();
+        finding.at_most("it", f64::NAN, 1.0);
+        finding.at_least("it", f64::NAN, 1.0);
+        assert_eq!(finding.verdict(), Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn figures_keep_four_digits() {
+        for (value, text) in [(0.01234567, "0.01235"), (-105.349, "-105.3"), (20.0, "20")] {
+            assert_eq!(number(value), text);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `latentlab-claims`: measures what is said of AE, VAE and GAN.
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::Parser;
+use latentlab_claims::{CLAIMS, Claim, Lab, page};
+use latentlab_experiment::{Error, Result, launch};
+
+/// Keeps the memory of a step for the next one, as in the program `latentlab`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures what is said of AE, VAE and GAN: prints a line each, and writes a page with pictures.
+#[derive(Parser)]
+#[command(name = "cargo xtask claims", bin_name = "cargo xtask claims")]
+struct Arguments {
+    /// Claims to measure; all without it
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Train a fraction of the steps: under ten minutes for all, and worse figures
+    #[arg(long)]
+    quick: bool,
+    /// Print the names and statements, and measure nothing
+    #[arg(long)]
+    list: bool,
+    /// Where the trained models are kept, to go on after a stop
+    #[arg(long, value_name = "DIR", default_value = "runs/claims")]
+    runs: PathBuf,
+    /// Where the pages are written; docs, or the folder of the runs with --quick
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Some(code) = launch::with_environment(0) {
+        return code;
+    }
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(inner) = cause {
+                eprintln!("  because: {inner}");
+                cause = inner.source();
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let chosen = chosen(&arguments.names)?;
+    if arguments.list {
+        for claim in chosen {
+            println!("{:<14} {}", claim.name, claim.statement);
+        }
+        return Ok(());
+    }
+    let lab = Lab::new(&arguments.runs, arguments.quick)?;
+    let docs = match (&arguments.out, arguments.quick) {
+        (Some(out), _) => out.clone(),
+        (None, true) => arguments.runs.join("quick"),
+        (None, false) => PathBuf::from("docs"),
+    };
+    for claim in chosen {
+        let began = Instant::now();
+        let finding = (claim.measure)(&lab)?;
+        page(claim, &finding, arguments.quick, &docs)?;
+        let quick = if arguments.quick { " (quick)" } else { "" };
+        println!(
+            "{}: {}{quick}, {:.0} s",
+            claim.name,
+            finding.verdict(),
+            began.elapsed().as_secs_f64()
+        );
+        for criterion in &finding.criteria {
+            println!("  {criterion}");
+        }
+    }
+    println!("see {}", docs.join("claims.md").display());
+    Ok(())
+}
+
+/// The claims of these names, or all.
+fn chosen(names: &[String]) -> Result<Vec<&'static Claim>> {
+    if names.is_empty() {
+        return Ok(CLAIMS.iter().collect());
+    }
+    let find = |name: &String| {
+        let known = CLAIMS.iter().find(|claim| claim.name == name);
+        let unknown = || {
+            let names = CLAIMS.iter().map(|claim| claim.name);
+            Error::from(latentlab_core::Error::unknown("claim", name, names))
+        };
+        known.ok_or_else(unknown)
+    };
+    names.iter().map(find).collect()
+}
