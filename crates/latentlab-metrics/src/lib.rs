@@ -13,17 +13,30 @@
 //! ```
 
 mod classification;
+mod confidence;
 mod distribution;
+mod features;
+mod figure;
 mod likelihood;
 mod modes;
+mod moments;
 mod reconstruction;
+mod samples;
 mod spread;
 
 pub use classification::{Classification, classification};
+pub use confidence::{Confidence, confidence};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
+pub use features::Features;
+pub use figure::Figure;
 pub use likelihood::{ACTIVE, EvidenceBound, evidence_bound, importance_bound};
 pub use modes::{Coverage, mode_coverage};
+pub use moments::Moments;
 pub use reconstruction::squared_error;
+pub use samples::{
+    ClassCounts, DensityCoverage, PrecisionRecall, class_divergence, classifier_score,
+    confident_share, density_coverage, frechet_distance, precision_recall,
+};
 pub use spread::pixel_deviation;
 
 /// The error of a metric that was given nothing to judge.
