@@ -56,6 +56,9 @@ enum Task {
     /// Run the run in DIR again and compare every byte that is not a time
     #[command(disable_help_flag = true)]
     Reproduce(Rest),
+    /// Show the runs in DIR DIR... side by side on one page
+    #[command(disable_help_flag = true)]
+    Compare(Rest),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -114,6 +117,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Interpolate(_)
         | Task::Features(_)
         | Task::Reproduce(_)
+        | Task::Compare(_)
         | Task::Doctor(_) => return program::run(std::env::args_os().skip(1)),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
         Task::Bench(bench) => bench::run(bench)?,

@@ -2,7 +2,8 @@
 //!
 //! Times are: `elapsed_s` in `metrics.jsonl`, `images_per_second` and `wall_s` in `summary.json`,
 //! all of `run.json` (identity, start, end, command line), `overrides.toml` (what that command line
-//! changed), `train.log` and the lock. Everything else must be equal to the last byte.
+//! changed), `train.log`, TensorBoard's events and the lock. Everything else must be equal to the
+//! last byte. The events say nothing that `metrics.jsonl` and the pictures do not, which are compared.
 
 use std::{
     collections::BTreeSet,
@@ -14,8 +15,14 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
-/// Files that say when and how a run was made, not what came of it.
-const CIRCUMSTANCES: [&str; 4] = ["run.json", "train.log", "overrides.toml", "LOCK"];
+/// Files, and a folder of files, that say when and how a run was made, not what came of it.
+const CIRCUMSTANCES: [&str; 5] = [
+    "run.json",
+    "train.log",
+    "overrides.toml",
+    "tensorboard",
+    "LOCK",
+];
 const TIMES: [&str; 3] = ["elapsed_s", "images_per_second", "wall_s"];
 
 /// What a comparison of two runs found.
@@ -32,7 +39,7 @@ pub fn compare(first: &Path, second: &Path) -> Result<Comparison> {
     let (here, there) = (files_below(first)?, files_below(second)?);
     let mut comparison = Comparison::default();
     for file in here.union(&there) {
-        if CIRCUMSTANCES.iter().any(|name| file == Path::new(name)) {
+        if CIRCUMSTANCES.iter().any(|name| file.starts_with(name)) {
             continue;
         }
         let difference = match (here.contains(file), there.contains(file)) {
@@ -124,6 +131,9 @@ mod tests {
         fs::write(folder.path().join("metrics.jsonl"), metrics).unwrap();
         fs::write(folder.path().join("params.safetensors"), weights).unwrap();
         fs::write(folder.path().join("run.json"), format!("{metrics:?}")).unwrap();
+        let events = folder.path().join("tensorboard");
+        fs::create_dir(&events).unwrap();
+        fs::write(events.join("events"), format!("{metrics:?}")).unwrap();
         folder
     }
 

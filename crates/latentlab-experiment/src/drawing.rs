@@ -35,6 +35,11 @@ impl Form {
     }
 }
 
+/// Whether images of these data are pictures, rather than points or throws of a die.
+pub fn are_pictures(dataset: &Dataset) -> bool {
+    Form::of(dataset.info()) == Form::Grid
+}
+
 /// New images from the latent vectors of `rng`: the same vectors whenever the stream is the same.
 /// None if the model has no sampler.
 pub fn samples(

@@ -3,7 +3,7 @@
 //! The same test images and the same streams of noise are used every time, so that two evaluations
 //! differ by the model alone.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Result, Sample};
@@ -15,7 +15,7 @@ use latentlab_metrics as metrics;
 use latentlab_tensor::Rng;
 use latentlab_train::observers::SAMPLE_SPREAD;
 
-use crate::Session;
+use crate::{FeatureExtractor, Session, likeness::Likeness};
 
 /// Values of images that pass through the model at once, which bounds the memory of any network.
 const VALUES_AT_ONCE: usize = 2000 * 784;
@@ -36,6 +36,7 @@ pub struct Evaluation {
     draws: usize,
     importance_samples: usize,
     truth: Option<Truth>,
+    likeness: Option<Likeness>,
 }
 
 /// The distribution that the data were drawn from, where it is known.
@@ -65,7 +66,7 @@ impl Evaluation {
             .collect();
         let pixels = dataset.info().shape.pixels();
         let chunk = (VALUES_AT_ONCE / pixels).clamp(1, 2000);
-        Ok(Self {
+        let mut evaluation = Self {
             dataset: Arc::clone(dataset),
             device: session.device.clone(),
             seed: experiment.seed,
@@ -75,7 +76,18 @@ impl Evaluation {
             draws: (DRAWS_AT_ONCE / (pixels * chunk)).max(1),
             importance_samples: experiment.evaluate.importance_samples,
             truth,
-        })
+            likeness: None,
+        };
+        if let (Some(features), Some(_)) = (&session.features, session.model.sampler()) {
+            evaluation.likeness = Some(evaluation.likeness(features)?);
+        }
+        Ok(evaluation)
+    }
+
+    fn likeness(&self, features: &Rc<FeatureExtractor>) -> Result<Likeness> {
+        let chosen = self.images.iter().find(|(split, _)| *split == Split::Test);
+        let images = chosen.map_or(&[][..], |(_, images)| images.as_slice());
+        Likeness::of(Rc::clone(features), self.batches(Split::Test, images))
     }
 
     /// Everything there is to measure of `model`, by name: `test/…`, `validation/…` where images
@@ -159,6 +171,12 @@ impl Evaluation {
 
     fn quality(&self, samples: &Tensor) -> Result<Figures> {
         let mut figures = vec![(SAMPLE_SPREAD.to_owned(), metrics::pixel_deviation(samples)?)];
+        // Samples of a model that has diverged are like nothing; another observer will say so.
+        let finite = figures[0].1.is_finite();
+        if let Some(likeness) = self.likeness.as_ref().filter(|_| finite) {
+            let found = likeness.in_passing(&likeness.look(samples)?)?.into_iter();
+            figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
+        }
         match &self.truth {
             None => {}
             Some(Truth::Modes(modes, deviation)) => {

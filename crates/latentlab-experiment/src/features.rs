@@ -162,7 +162,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If the images have another shape than the network takes.
-    pub fn of(&self, images: &Tensor) -> Result<Tensor> {
+    pub fn of(&self, images: &Tensor) -> latentlab_core::Result<Tensor> {
         let Self::Network(network) = self else {
             return Ok(images.flatten_from(1)?.to_device(&Device::Cpu)?);
         };
@@ -186,7 +186,10 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If the features are those of another network.
-    pub fn class_probabilities(&self, features: &Tensor) -> Result<Option<Tensor>> {
+    pub fn class_probabilities(
+        &self,
+        features: &Tensor,
+    ) -> latentlab_core::Result<Option<Tensor>> {
         let Self::Network(network) = self else {
             return Ok(None);
         };

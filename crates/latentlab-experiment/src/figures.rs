@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use latentlab_train::Record;
+
 /// Figures below one path.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group<'a, T> {
@@ -37,6 +39,17 @@ pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) ->
             Group { name, figures }
         })
         .collect()
+}
+
+/// The last finite value of every figure.
+pub(crate) fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
+    let mut last = BTreeMap::new();
+    for record in records {
+        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
+            last.insert(name.to_owned(), value);
+        }
+    }
+    last
 }
 
 /// A number with five significant digits; whole numbers as they are.

@@ -1,37 +1,50 @@
 //! Curves of a run as SVG: a small chart for each figure in `metrics.jsonl`, a file for each group.
 
+mod animation;
 mod chart;
+mod overlay;
+mod scatter;
 
 use std::collections::BTreeMap;
 
 use latentlab_train::Record;
 
 use crate::figures::{Group, grouped, number};
-use chart::{HEIGHT, WIDTH, chart};
+use chart::{HEIGHT, Look, Points, WIDTH, chart};
+
+pub(crate) use animation::animation;
+pub(crate) use overlay::overlays;
+pub(crate) use scatter::{Scatter, scatter};
 
 const COLUMNS: usize = 3;
 
 /// The charts of a run by group. Each figure has a chart with a scale of its own; figures that are
 /// parts of one quantity share theirs.
 pub(crate) fn charts(records: &[Record]) -> Vec<(&str, Vec<String>)> {
-    let mut curves: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    let steps = records.last().map_or(1, |record| record.step) as f64;
+    grouped(curves(records))
+        .into_iter()
+        .map(|group| (group.name, draw(group, steps)))
+        .collect()
+}
+
+/// The finite values of every figure by its key.
+fn curves(records: &[Record]) -> BTreeMap<&str, Points> {
+    let mut curves: BTreeMap<&str, Points> = BTreeMap::new();
     for record in records {
         for (key, value) in record.iter().filter(|(_, value)| value.is_finite()) {
             let curve = curves.entry(key).or_default();
             curve.push((record.step as f64, value));
         }
     }
-    let steps = records.last().map_or(1, |record| record.step) as f64;
-    grouped(curves)
-        .into_iter()
-        .map(|group| (group.name, draw(group, steps)))
-        .collect()
+    curves
 }
 
-fn draw(group: Group<Vec<(f64, f64)>>, steps: f64) -> Vec<String> {
+fn draw(group: Group<Points>, steps: f64) -> Vec<String> {
     if group.is_one_quantity() {
         let note = format!("{} curves", group.figures.len());
-        let curves: Vec<_> = group.figures.into_iter().map(|(_, curve)| curve).collect();
+        let figures = group.figures.into_iter();
+        let curves: Vec<_> = figures.map(|(_, curve)| (Look::Among, curve)).collect();
         let key = format!("{}/...", group.name);
         return vec![chart(&key, &note, &curves, steps)];
     }
@@ -42,7 +55,7 @@ fn draw(group: Group<Vec<(f64, f64)>>, steps: f64) -> Vec<String> {
             let last = curve
                 .last()
                 .map_or(String::new(), |(_, value)| number(*value));
-            chart(&key, &last, &[curve], steps)
+            chart(&key, &last, &[(Look::Alone, curve)], steps)
         })
         .collect()
 }

@@ -1,9 +1,11 @@
-//! The report of a run: one HTML page that needs no script, no network and no other file.
+//! The report of a run: one HTML page that needs no network and no other file, and no script to be
+//! read.
 //!
 //! It shows what came of the run and says nothing of times, places and speeds, so that two runs
 //! with one seed leave the same bytes.
 
 mod expectations;
+mod latent;
 mod pictures;
 
 use std::path::Path;
@@ -12,14 +14,13 @@ use latentlab_train::Record;
 use toml::Table;
 
 use crate::{
-    Environment, Experiment, Result, RunRecord, Status,
+    Environment, Experiment, Result, RunRecord,
     figures::{grouped, number},
     markup::escape,
+    page::{self, fold},
     plots::charts,
     train::Summary,
 };
-
-const STYLE: &str = include_str!("report/style.css");
 
 /// The report of the run in `directory`; `ending` says why it ended.
 ///
@@ -37,33 +38,24 @@ pub(crate) fn report(
     let body = [
         heading(&name, experiment, summary, ending),
         expectations::section(experiment, summary),
-        figures(summary),
-        curves(records),
         pictures::section("Samples", &directory.join("samples"))?,
         pictures::section("Reconstructions", &directory.join("reconstructions"))?,
+        latent::section(directory)?,
+        figures(summary),
+        curves(records),
         configuration(&experiment.to_table()?),
         environment(&record.environment),
     ]
     .concat();
-    Ok(format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{name}</title>\n<style>\n{STYLE}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    ))
+    let script = body.contains("<img").then_some(pictures::SLIDES);
+    Ok(page::page(&name, &body, script))
 }
 
 fn heading(name: &str, experiment: &Experiment, summary: &Summary, ending: &str) -> String {
-    let status = match summary.status {
-        Status::Running => "running",
-        Status::Finished => "finished",
-        Status::Interrupted => "interrupted",
-        Status::Diverged => "diverged",
-        Status::Failed => "failed",
-    };
+    let status = summary.status;
     format!(
-        "<header>\n<h1>{name}</h1>\n<p>{}</p>\n\
-         <p><strong class=\"{status}\">{status}</strong> at step {} of {}: {}</p>\n</header>\n",
+        "<header>\n<h1>{name}</h1>\n<p class=\"lead\">{}</p>\n\
+         <p><span class=\"status {status}\">{status}</span> at step {} of {}: {}</p>\n</header>\n",
         escape(&experiment.summary),
         summary.step,
         experiment.steps,
@@ -86,10 +78,8 @@ fn figures(summary: &Summary) -> String {
             true => folded.push_str(&fold(&format!("{name}/..."), &table)),
         }
     }
-    format!(
-        "<section>\n<h2>Final figures</h2>\n<div class=\"figures\">\n{tables}</div>\n\
-         {folded}</section>\n"
-    )
+    let contents = format!("<div class=\"figures\">\n{tables}</div>\n{folded}");
+    page::section("Final figures", &contents)
 }
 
 fn table(rows: &[(&str, String)]) -> String {
@@ -103,18 +93,24 @@ fn table(rows: &[(&str, String)]) -> String {
     format!("<table>\n{rows}</table>\n")
 }
 
+/// The curves below a heading for each part of the run that recorded them: tests, samples, phases.
 fn curves(records: &[Record]) -> String {
-    let charts: Vec<_> = charts(records)
-        .into_iter()
-        .flat_map(|(_, charts)| charts)
-        .collect();
-    match charts.is_empty() {
-        true => String::new(),
-        false => format!(
-            "<section>\n<h2>Curves</h2>\n<div class=\"charts\">\n{}\n</div>\n</section>\n",
-            charts.join("\n")
-        ),
+    let mut parts: Vec<(&str, Vec<String>)> = Vec::new();
+    for (path, charts) in charts(records) {
+        let part = path.split('/').next().unwrap_or(path);
+        match parts.last_mut() {
+            Some((name, drawn)) if *name == part => drawn.extend(charts),
+            _ => parts.push((part, charts)),
+        }
     }
+    let parts: String = parts
+        .into_iter()
+        .map(|(name, charts)| {
+            let (name, charts) = (escape(name), charts.join("\n"));
+            format!("<h3>{name}</h3>\n<div class=\"charts\">\n{charts}\n</div>\n")
+        })
+        .collect();
+    page::section("Curves", &parts)
 }
 
 fn configuration(config: &Table) -> String {
@@ -134,11 +130,6 @@ fn environment(environment: &Environment) -> String {
         ("device", environment.device.clone()),
     ]);
     fold("Environment", &table)
-}
-
-/// Contents that show when asked for, under a title that is markup already.
-fn fold(title: &str, contents: &str) -> String {
-    format!("<details>\n<summary>{title}</summary>\n{contents}</details>\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The run directory: where everything a run leaves behind lies.
 
 use std::{
+    fmt,
     fs::{self, File},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -32,6 +33,18 @@ pub enum Status {
     Diverged,
     /// Something else went wrong.
     Failed,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 /// What `run.json` holds: who, when, with what.

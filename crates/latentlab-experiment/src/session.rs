@@ -1,6 +1,6 @@
 //! An experiment brought to life: data, device, parameters, model.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, rc::Rc, sync::Arc};
 
 use candle_core::{DType, Device};
 use latentlab_core::{GenerativeModel, Registry};
@@ -25,7 +25,7 @@ pub struct Session {
     /// The model over averaged parameters, where the experiment keeps an average.
     pub average: Option<Average>,
     /// What samples are compared with data by, where the experiment wants that.
-    pub features: Option<FeatureExtractor>,
+    pub features: Option<Rc<FeatureExtractor>>,
 }
 
 /// The same model over a running average of the parameters.
@@ -76,7 +76,7 @@ impl Session {
             store,
             model,
             average,
-            features,
+            features: features.map(Rc::new),
             experiment,
         })
     }

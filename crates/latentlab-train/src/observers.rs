@@ -12,6 +12,7 @@ mod scalars;
 mod scene;
 mod stop_config;
 mod stop_rules;
+mod tensorboard;
 
 use std::time::Duration;
 
@@ -26,11 +27,12 @@ pub use collapse::{ACTIVE_UNITS, Collapse, FAKE_ACCURACY, REAL_ACCURACY, SAMPLE_
 pub use divergence::Divergence;
 pub use evaluate::Evaluate;
 pub use metrics_file::{MetricsFile, read_metrics};
-pub use pictures::Pictures;
+pub use pictures::{Pictures, numbered_pictures};
 pub use progress::Progress;
 pub use scalars::Scalars;
 pub use stop_config::{Equilibrium, Patience, StopConfig};
 pub use stop_rules::{FAKE_PROBABILITY, REAL_PROBABILITY, StopRules};
+pub use tensorboard::TensorBoard;
 
 use crate::{Record, Result, StepReport, StopReason, Trainer};
 

@@ -9,6 +9,7 @@ mod features;
 mod list;
 mod reproduce;
 mod resume;
+mod side_by_side;
 
 use std::{
     io::{self, Write},
@@ -56,6 +57,8 @@ enum Verb {
     Features(features::Arguments),
     /// Run a run again and compare every byte that is not a time
     Reproduce(reproduce::Arguments),
+    /// Show runs side by side on one page: curves, figures, configurations
+    Compare(side_by_side::Arguments),
     /// Check what this machine and this build can do
     Doctor,
     /// Print a completion script for a shell
@@ -167,6 +170,7 @@ fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
         Verb::Interpolate(arguments) => draw::interpolate(&arguments, registry),
         Verb::Features(arguments) => features::run(&arguments, registry),
         Verb::Reproduce(arguments) => reproduce::run(&arguments, registry),
+        Verb::Compare(arguments) => side_by_side::run(&arguments),
         Verb::Doctor => doctor::run(),
         Verb::Completions { shell } => {
             let mut command = Cli::command();

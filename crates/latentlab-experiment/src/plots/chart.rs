@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::markup::escape;
+use crate::{markup::escape, palette};
 
 /// Width of a chart in pixels, unless it is scaled.
 pub(super) const WIDTH: usize = 360;
@@ -21,16 +21,35 @@ const INTERVALS: f64 = 5.5;
 /// Blue that stands out from white and from black.
 const COLOUR: &str = "#2563eb";
 
-/// Draws `curves`, points of (step, finite value), over the steps `0..=steps`, with the key of the
-/// figure on the left and a note on the right.
-pub(super) fn chart(key: &str, note: &str, curves: &[Vec<(f64, f64)>], steps: f64) -> String {
-    let values = range(curves.iter().flatten().map(|(_, value)| *value));
+/// Points of (step, finite value), in the order of the steps.
+pub(super) type Points = Vec<(f64, f64)>;
+
+/// How a curve looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// The only curve of its chart.
+    Alone,
+    /// One of many that need not be told apart.
+    Among,
+    /// In the colour of the thing of this number.
+    Hue(usize),
+}
+
+/// Draws curves over the steps `0..=steps`, with the key of the figure on the left and a note on the
+/// right.
+pub(super) fn chart(key: &str, note: &str, curves: &[(Look, Points)], steps: f64) -> String {
+    let points = curves.iter().flat_map(|(_, points)| points);
+    let values = range(points.map(|(_, value)| *value));
     let frame = Frame { steps, values };
     let curves: String = curves
         .iter()
-        .map(|curve| frame.curve(curve, curves.len() > 1))
+        .map(|(look, points)| frame.curve(*look, points))
         .collect();
     let (key, note) = (escape(key), escape(note));
+    let label = match note.is_empty() {
+        true => key.clone(),
+        false => format!("{key}, {note}"),
+    };
     let title = match key.rsplit_once('/') {
         Some((path, name)) => format!("<tspan fill-opacity=\"0.7\">{path}/</tspan>{name}"),
         None => key.clone(),
@@ -39,7 +58,7 @@ pub(super) fn chart(key: &str, note: &str, curves: &[Vec<(f64, f64)>], steps: f6
         "<svg class=\"chart\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" \
          height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"11\" fill=\"currentColor\" \
-         role=\"img\" aria-label=\"{key}, {note}\">\n\
+         role=\"img\" aria-label=\"{label}\">\n\
          <text x=\"10\" y=\"19\" font-size=\"13\">{title}</text>\n\
          <text x=\"{RIGHT}\" y=\"19\" font-size=\"13\" text-anchor=\"end\">{note}</text>\n\
          {}{curves}</svg>",
@@ -85,28 +104,31 @@ impl Frame {
         svg
     }
 
-    fn curve(&self, curve: &[(f64, f64)], among_others: bool) -> String {
-        let points: Vec<_> = thinned(curve)
+    fn curve(&self, look: Look, points: &[(f64, f64)]) -> String {
+        let points: Vec<_> = thinned(points)
             .map(|(step, value)| (self.x(step), self.y(value)))
             .collect();
         let line: Vec<_> = points
             .iter()
             .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
-        let opacity = if among_others { 0.6 } else { 1.0 };
+        let opacity = if look == Look::Among { 0.6 } else { 1.0 };
         let mut svg = format!(
-            "<polyline fill=\"none\" stroke=\"{COLOUR}\" stroke-width=\"1.5\" \
+            "<polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" \
              stroke-linejoin=\"round\" stroke-opacity=\"{opacity}\" points=\"{}\"/>\n",
             line.join(" ")
         );
-        if !among_others && points.len() <= DOTS {
+        if look != Look::Among && points.len() <= DOTS {
             for (x, y) in points {
                 svg.push_str(&format!(
-                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" fill=\"{COLOUR}\"/>\n"
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\" fill=\"currentColor\"/>\n"
                 ));
             }
         }
-        svg
+        match look {
+            Look::Hue(index) => palette::coloured(index, &svg),
+            _ => format!("<g class=\"curve\" color=\"{COLOUR}\">{svg}</g>\n"),
+        }
     }
 }
 
@@ -122,7 +144,7 @@ fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
 }
 
 /// The distance of the ticks of a scale, at least `least`, and the ticks: round numbers in `range`.
-fn ticks(range: &Range<f64>, least: f64) -> (f64, impl Iterator<Item = f64> + use<>) {
+pub(super) fn ticks(range: &Range<f64>, least: f64) -> (f64, impl Iterator<Item = f64> + use<>) {
     let wanted = ((range.end - range.start) / INTERVALS).max(least);
     let power = 10f64.powf(wanted.log10().floor());
     let round = [1.0, 2.0, 5.0].map(|factor| factor * power).into_iter();
@@ -136,7 +158,7 @@ fn ticks(range: &Range<f64>, least: f64) -> (f64, impl Iterator<Item = f64> + us
 }
 
 /// A tick with as many decimals as tell it from the next.
-fn label(tick: f64, spacing: f64) -> String {
+pub(super) fn label(tick: f64, spacing: f64) -> String {
     let decimals = (-spacing.log10().floor()).max(0.0) as usize;
     match tick.abs() {
         0.0 => "0".to_owned(),
@@ -196,7 +218,7 @@ mod tests {
     fn a_constant_curve_has_a_scale_around_it() {
         let range = range([0.0, 0.0].into_iter());
         assert!(range.start < 0.0 && range.end > 0.0);
-        assert!(!chart("zero", "0", &[vec![(1.0, 0.0)]], 1.0).contains("NaN"));
+        assert!(!chart("zero", "0", &[(Look::Alone, vec![(1.0, 0.0)])], 1.0).contains("NaN"));
     }
 
     #[test]

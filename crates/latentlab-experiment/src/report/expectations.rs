@@ -1,7 +1,7 @@
 //! What the run was expected to come to, and whether it did.
 
 use crate::{
-    Expectation, Experiment, Status, expectation::signed, figures::number, markup::escape,
+    Expectation, Experiment, Status, expectation::signed, figures::number, markup::escape, page,
     train::Summary,
 };
 
@@ -16,13 +16,14 @@ pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
         .iter()
         .map(|expectation| row(expectation, summary, whole))
         .collect();
-    format!(
-        "<section>\n<h2>Expectations</h2>\n<div class=\"wide\">\n<table class=\"expectations\">\n\
+    let contents = format!(
+        "<div class=\"wide\">\n<table>\n\
          <thead><tr><th scope=\"col\">figure</th><th scope=\"col\">expected</th>\
          <th scope=\"col\">came</th><th scope=\"col\">difference</th>\
          <th scope=\"col\">verdict</th><th scope=\"col\">source</th></tr></thead>\n\
-         <tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
-    )
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+    );
+    page::section("Expectations", &contents)
 }
 
 fn row(expectation: &Expectation, summary: &Summary, whole: bool) -> String {

@@ -1,16 +1,17 @@
-//! The pictures of a run in its report: the last one large, a few earlier ones small.
+//! The pictures of a run in its report: the last one large, a few earlier ones small. Where scripts
+//! run, a slider leads through them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use latentlab_train::observers::numbered_pictures;
 
-use crate::{Error, Result};
+use crate::{Error, Result, evenly::evenly, page};
+
+/// Makes a slider of the sections; without it every picture is seen at once.
+pub(super) const SLIDES: &str = include_str!("slides.js");
 
 /// Earlier pictures shown, at most.
-const EARLIER: usize = 11;
+const EARLIER: usize = 23;
 /// Bytes that the earlier pictures of one kind may take together, as many as are shown.
 const EARLIER_BYTES: usize = 1 << 20;
 
@@ -19,7 +20,7 @@ const EARLIER_BYTES: usize = 1 << 20;
 /// # Errors
 /// If the folder or a file cannot be read.
 pub(super) fn section(title: &str, folder: &Path) -> Result<String> {
-    let mut files = numbered(folder)?;
+    let mut files = numbered_pictures(folder, "step")?;
     let Some((step, file)) = files.pop() else {
         return Ok(String::new());
     };
@@ -30,45 +31,19 @@ pub(super) fn section(title: &str, folder: &Path) -> Result<String> {
         let (step, file) = &files[index];
         earlier.push_str(&figure(title, *step, &read(file)?));
     }
-    Ok(format!(
-        "<section>\n<h2>{title}</h2>\n<div class=\"pictures\">\n{}\
-         <div class=\"earlier\">\n{earlier}</div>\n</div>\n</section>\n",
-        figure(title, step, &last)
-    ))
+    let last = figure(title, step, &last);
+    let contents = format!(
+        "<div class=\"pictures\">\n{last}<div class=\"earlier\">\n{earlier}</div>\n</div>\n"
+    );
+    Ok(page::section(title, &contents))
 }
 
 fn figure(title: &str, step: u64, png: &[u8]) -> String {
-    format!(
-        "<figure><img alt=\"{title} at step {step}\" src=\"data:image/png;base64,{}\">\
-         <figcaption>step {step}</figcaption></figure>\n",
-        STANDARD.encode(png)
+    page::figure(
+        &format!("{title} at step {step}"),
+        &format!("step {step}"),
+        png,
     )
-}
-
-/// The pictures in `folder` with their steps, in order.
-fn numbered(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
-        let file = entry.map_err(Error::file(folder))?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let number = name
-            .strip_prefix("step-")
-            .and_then(|rest| rest.strip_suffix(".png"));
-        if let Some(step) = number.and_then(|digits| digits.parse().ok()) {
-            files.push((step, file));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// At most `wanted` of the indices below `count`, evenly spread from the first on.
-fn evenly(count: usize, wanted: usize) -> impl Iterator<Item = usize> {
-    let shown = wanted.min(count);
-    (0..shown).map(move |index| index * count / shown)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -82,7 +57,7 @@ mod tests {
     #[test]
     fn the_last_picture_comes_first_and_the_earlier_ones_are_spread() {
         let folder = tempfile::tempdir().unwrap();
-        for step in 1..=23u8 {
+        for step in 1..=47u8 {
             let name = format!("step-{:06}.png", u32::from(step) * 500_000);
             fs::write(folder.path().join(name), [step]).unwrap();
         }
@@ -93,8 +68,9 @@ mod tests {
             .skip(1)
             .map(|rest| rest.split('<').next().unwrap().parse::<u64>().unwrap() / 500_000)
             .collect();
-        assert_eq!(steps, [23, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]);
-        assert!(html.contains("base64,Fw==\""), "byte 23 in base64: {html}");
+        let earlier: Vec<u64> = (1..47).step_by(2).collect();
+        assert_eq!(steps, [&[47], &earlier[..]].concat());
+        assert!(html.contains("base64,Lw==\""), "byte 47 in base64: {html}");
     }
 
     #[test]

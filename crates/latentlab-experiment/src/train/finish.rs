@@ -6,13 +6,20 @@ use std::{
 };
 
 use latentlab_tensor::encode_tensors;
-use latentlab_train::{Outcome, Record, StopReason, observers::read_metrics};
+use latentlab_train::{
+    Outcome, StopReason,
+    observers::{numbered_pictures, read_metrics},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Expectation, Result, RunDir, RunRecord, Session, Status, expectation, plots::plots,
-    report::report, run_dir,
+    Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
+    figures::last_values,
+    latent_map,
+    plots::{animation, plots},
+    report::report,
+    run_dir,
 };
 
 /// A run that has ended without an error.
@@ -133,21 +140,16 @@ pub(super) fn finish(
     for (name, svg) in plots(&records) {
         directory.write(&format!("plots/{name}"), svg.as_bytes())?;
     }
+    let samples = numbered_pictures(&directory.join("samples"), "step")?;
+    if let Some(png) = animation(&samples)? {
+        directory.write("plots/samples.png", &png)?;
+    }
+    latent_map::draw(session, directory)?;
     let words = ending.words();
     let path = directory.path();
     let page = report(path, &record, experiment, &summary, &words, &records)?;
     directory.write("report.html", page.as_bytes())?;
     Ok(summary)
-}
-
-fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
-    let mut last = BTreeMap::new();
-    for record in records {
-        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
-            last.insert(name.to_owned(), value);
-        }
-    }
-    last
 }
 
 fn sha256(bytes: &[u8]) -> String {

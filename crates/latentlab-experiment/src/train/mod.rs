@@ -186,7 +186,7 @@ impl Prepared {
             .last()
             .and_then(|record| Duration::try_from_secs_f64(record.elapsed_s).ok());
         let before = before.unwrap_or_default();
-        let mut observers = observers(&session, directory, evaluation, metrics_file)?;
+        let mut observers = observers(&session, directory, evaluation, metrics_file, &past, from)?;
         for observer in &mut observers {
             past.iter().for_each(|record| observer.replay(record));
         }

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use latentlab_core::GenerativeModel;
 use latentlab_tensor::Rng;
 use latentlab_train::{
-    CheckpointStore,
+    CheckpointStore, Record,
     observers::{
         Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Pictures, Progress,
-        Scalars, StopRules,
+        Scalars, StopRules, TensorBoard,
     },
 };
 use serde_json::json;
 
 use crate::{Error, Result, RunDir, Session, drawing, evaluation::Evaluation};
 
-/// Who looks at each step, in the order in which they need each other's figures.
+/// Who looks at each step, in the order in which they need each other's figures. The run goes on
+/// after `step`, to which `past` are the records.
 pub(super) fn observers(
     session: &Session,
     directory: &RunDir,
     evaluation: Evaluation,
     metrics_file: MetricsFile,
+    past: &[Record],
+    step: u64,
 ) -> Result<Vec<Box<dyn Observer>>> {
     let experiment = &session.experiment;
     let seed = experiment.seed;
@@ -45,6 +48,13 @@ pub(super) fn observers(
         seed,
         json!({ "model": experiment.model.name }),
     );
+    let pictures = ["samples", "reconstructions"].map(|folder| directory.join(folder));
+    let tensorboard = TensorBoard::open(
+        &directory.join("tensorboard"),
+        past,
+        step,
+        pictures.to_vec(),
+    )?;
     Ok(vec![
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence {
@@ -69,6 +79,7 @@ pub(super) fn observers(
             prefix: "step".to_owned(),
         }),
         Box::new(metrics_file),
+        Box::new(tensorboard),
         Box::new(Progress::new(experiment.steps, experiment.batch_size)),
         Box::new(checkpoints),
     ])

@@ -1,6 +1,9 @@
 //! Draws what the model makes now and then.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use latentlab_core::GenerativeModel;
 
@@ -28,11 +31,39 @@ impl Observer for Pictures {
             && let Some(picture) = (self.draw)(view.shown)?
         {
             fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
-            let name = format!("{}-{:06}.png", self.prefix, view.step);
+            let name = name(&self.prefix, view.step);
             durable::replace(&self.directory.join(name), &picture.to_png())?;
         }
         Ok(None)
     }
+}
+
+/// The pictures `<prefix>-000500.png` in `directory` with their steps, in order; none if there is
+/// no such directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn numbered_pictures(directory: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>> {
+    if !directory.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut pictures = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io(directory))? {
+        let file = entry.map_err(Error::io(directory))?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let number = name.strip_prefix(prefix).and_then(|rest| {
+            let digits = rest.strip_prefix('-')?.strip_suffix(".png")?;
+            digits.parse().ok()
+        });
+        pictures.extend(number.map(|step| (step, file)));
+    }
+    pictures.sort();
+    Ok(pictures)
+}
+
+/// The file of the picture of a step.
+pub(super) fn name(prefix: &str, step: u64) -> String {
+    format!("{prefix}-{step:06}.png")
 }
 
 #[cfg(test)]
@@ -56,6 +87,23 @@ mod tests {
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["step-000050.png", "step-000100.png"]);
+    }
+
+    #[test]
+    fn pictures_are_found_by_their_step_and_nothing_else_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        for step in [1_000_000, 999_999, 500] {
+            fs::write(path.join(name("step", step)), "").unwrap();
+        }
+        for other in ["step-000007.png.tmp", "grid-000500.png", "step-x.png"] {
+            fs::write(path.join(other), "").unwrap();
+        }
+        let found = numbered_pictures(path, "step").unwrap();
+        let steps: Vec<u64> = found.iter().map(|(step, _)| *step).collect();
+        assert_eq!(steps, [500, 999_999, 1_000_000]);
+        assert_eq!(found[0].1, path.join("step-000500.png"));
+        assert_eq!(numbered_pictures(&path.join("none"), "step").unwrap(), []);
     }
 
     #[test]

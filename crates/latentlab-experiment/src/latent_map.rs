@@ -1,0 +1,140 @@
+//! Where test images lie in the latent space of a trained model, and what the space decodes to.
+
+mod plane;
+
+use std::{fs, ops::Range};
+
+use candle_core::{DType, Device, Tensor};
+use latentlab_core::Reconstruct;
+use latentlab_data::{Dataset, Split};
+
+use crate::{
+    Error, Result, RunDir, Session, drawing,
+    evenly::evenly,
+    plots::{Scatter, scatter},
+};
+use plane::Plane;
+
+/// Folder of the maps in a run directory.
+pub(crate) const FOLDER: &str = "latent";
+/// The scatter of codes in [`FOLDER`].
+pub(crate) const CODES: &str = "codes.svg";
+/// The grid of decodings in [`FOLDER`].
+pub(crate) const DECODED: &str = "latent-map.png";
+
+/// Test images that are encoded, at most.
+const POINTS: usize = 2_000;
+/// Images that pass through the model at once.
+const CHUNK: usize = 250;
+/// Decodings in a row and in a column of the map.
+const SIDE: usize = 20;
+/// The share of codes that an axis leaves out at either end, so that a few do not set its scale.
+const OUTLIERS: f64 = 0.005;
+
+/// Draws the map of the model of `session` into the run directory: the codes of test images in the
+/// plane, and for a plane of two latent dimensions what its points decode to.
+///
+/// Nothing is drawn of a model that cannot encode, of a latent space that is a line, and of codes
+/// that are no numbers or all the same.
+///
+/// # Errors
+/// If the model fails or a file cannot be written.
+pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
+    let folder = directory.join(FOLDER);
+    if folder.is_dir() {
+        // It shows the model as it was when the run ended before.
+        fs::remove_dir_all(&folder).map_err(Error::file(&folder))?;
+    }
+    let Some(reconstructor) = session.shown().reconstructor() else {
+        return Ok(());
+    };
+    let (codes, classes) = encode(reconstructor, &session.dataset, &session.device)?;
+    let dimensions = codes.first().map_or(0, Vec::len);
+    let Some(plane) = Plane::of(&codes) else {
+        return Ok(());
+    };
+    let points: Vec<[f64; 2]> = codes.iter().map(|code| plane.place(code)).collect();
+    let ranges = [0, 1].map(|axis| range(points.iter().map(|point| point[axis])));
+    let shown = points
+        .iter()
+        .filter(|point| (0..2).all(|axis| ranges[axis].contains(&point[axis])))
+        .count();
+    let note = match plane.shares {
+        None => format!("codes of {} test images, {shown} shown", points.len()),
+        Some([first, second]) => format!(
+            "codes of {} test images: {:.1} % of the variance of {dimensions} dimensions",
+            points.len(),
+            100.0 * (first + second)
+        ),
+    };
+    let svg = scatter(&Scatter {
+        axes: plane.axes(),
+        ranges: ranges.clone(),
+        points,
+        classes,
+        note,
+    });
+    directory.write(&format!("{FOLDER}/{CODES}"), svg.as_bytes())?;
+    if plane.shares.is_none() && drawing::are_pictures(&session.dataset) {
+        let images = decode(reconstructor, &ranges, &session.device)?;
+        let picture = drawing::images(&images, &session.dataset, SIDE)?;
+        directory.write(&format!("{FOLDER}/{DECODED}"), &picture.to_png())?;
+    }
+    Ok(())
+}
+
+/// Codes of test images spread over the test set, and their classes if they have any.
+fn encode(
+    model: &dyn Reconstruct,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<(Vec<Vec<f64>>, Option<Vec<usize>>)> {
+    let chosen: Vec<usize> = evenly(dataset.len(Split::Test), POINTS).collect();
+    let (mut codes, mut classes) = (Vec::new(), Some(Vec::new()));
+    for indices in chosen.chunks(CHUNK) {
+        let batch = dataset.images(Split::Test, indices, device)?;
+        let latent = model.encode(&batch.images)?.to_device(&Device::Cpu)?;
+        codes.extend(latent.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2()?);
+        classes = match (classes, batch.labels) {
+            (Some(mut classes), Some(labels)) => {
+                let labels: Vec<u32> = labels.to_device(&Device::Cpu)?.to_vec1()?;
+                classes.extend(labels.into_iter().map(|label| label as usize));
+                Some(classes)
+            }
+            _ => None,
+        };
+    }
+    Ok((codes, classes))
+}
+
+/// What a grid over the plane decodes to, the first axis to the right and the second up.
+fn decode(model: &dyn Reconstruct, ranges: &[Range<f64>; 2], device: &Device) -> Result<Tensor> {
+    let place = |axis: usize, index: usize| {
+        let Range { start, end } = ranges[axis];
+        (start + (end - start) * (index as f64 + 0.5) / SIDE as f64) as f32
+    };
+    let latent: Vec<f32> = (0..SIDE * SIDE)
+        .flat_map(|index| [place(0, index % SIDE), place(1, SIDE - 1 - index / SIDE)])
+        .collect();
+    let latent = Tensor::from_vec(latent, (SIDE * SIDE, 2), device)?;
+    let mut images = Vec::new();
+    for start in (0..SIDE * SIDE).step_by(CHUNK) {
+        let count = CHUNK.min(SIDE * SIDE - start);
+        images.push(model.decode(&latent.narrow(0, start, count)?)?);
+    }
+    Ok(Tensor::cat(&images, 0)?) // [SIDE², C, H, W]
+}
+
+/// The range of some values, a few outliers left out, with a margin; never empty.
+fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let place = |share: f64| ((values.len() - 1) as f64 * share).round() as usize;
+    let (low, high) = (values[place(OUTLIERS)], values[place(1.0 - OUTLIERS)]);
+    let least = (low.abs().max(high.abs()) * 1e-3).max(f64::MIN_POSITIVE);
+    let margin = ((high - low) * 0.04).max(least);
+    (low - margin)..(high + margin)
+}
+
+#[cfg(test)]
+mod tests;

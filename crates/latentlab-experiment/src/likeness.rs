@@ -1,0 +1,96 @@
+//! How much samples are like the test images, by the features of both.
+
+use std::rc::Rc;
+
+use candle_core::Tensor;
+use latentlab_core::{Batch, Result};
+use latentlab_metrics::{
+    ClassCounts, Features, Figure, Moments, class_divergence, confident_share, frechet_distance,
+};
+
+use crate::FeatureExtractor;
+
+/// The class probability from which on a classifier counts as sure.
+pub(crate) const SURE: f64 = 0.9;
+/// The share of the samples from which on a class counts as present.
+const PRESENT: f64 = 0.01;
+
+/// The test images that samples are compared with.
+pub(crate) struct Likeness {
+    extractor: Rc<FeatureExtractor>,
+    /// The features of the test images.
+    pub real: Features,
+    moments: Moments,
+    classes: Option<ClassCounts>,
+}
+
+/// The features of samples, and their class probabilities where the features have classes.
+pub(crate) struct Seen {
+    pub features: Features,
+    pub probabilities: Option<Features>,
+}
+
+impl Likeness {
+    /// What there is to compare with the images of `batches`.
+    ///
+    /// # Errors
+    /// If there are fewer than two, or the features are for others.
+    pub fn of(
+        extractor: Rc<FeatureExtractor>,
+        batches: impl Iterator<Item = Result<Batch>>,
+    ) -> Result<Self> {
+        let mut rows = Vec::new();
+        for batch in batches {
+            rows.push(extractor.of(&batch?.images)?);
+        }
+        let rows = Tensor::cat(&rows, 0)?;
+        let real = Features::of(&rows)?;
+        let probabilities = extractor.class_probabilities(&rows)?;
+        let probabilities = probabilities.as_ref().map(Features::of).transpose()?;
+        Ok(Self {
+            moments: Moments::of(&real)?,
+            classes: probabilities.as_ref().map(ClassCounts::predicted),
+            real,
+            extractor,
+        })
+    }
+
+    /// What the features are called.
+    pub fn name(&self) -> &str {
+        self.extractor.name()
+    }
+
+    /// The features of `samples` `[N, C, H, W]`.
+    pub fn look(&self, samples: &Tensor) -> Result<Seen> {
+        let features = self.extractor.of(samples)?;
+        let probabilities = self.extractor.class_probabilities(&features)?;
+        Ok(Seen {
+            features: Features::of(&features)?,
+            probabilities: probabilities.as_ref().map(Features::of).transpose()?,
+        })
+    }
+
+    /// The figures that are cheap enough to be told during training: `frechet`, and of a
+    /// classifier `sure` (the share that it is at least 90 % sure of), `classes` (those with at
+    /// least one sample in a hundred) and `class_divergence` (nats).
+    pub fn in_passing(&self, seen: &Seen) -> Result<Vec<(&'static str, Figure)>> {
+        let generated = Moments::of(&seen.features)?;
+        let mut figures = vec![("frechet", frechet_distance(&self.moments, &generated)?)];
+        if let (Some(real), Some(probabilities)) = (&self.classes, &seen.probabilities) {
+            let counts = ClassCounts::predicted(probabilities);
+            let shares = counts.shares()?;
+            let present = shares.iter().filter(|share| **share >= PRESENT).count();
+            let sure = confident_share(probabilities, SURE)?;
+            let classes = Figure {
+                value: present as f64,
+                ..sure
+            };
+            figures.extend([
+                ("sure", sure),
+                ("classes", classes),
+                ("class_divergence", class_divergence(real, &counts)?),
+            ]);
+        }
+        Ok(figures)
+    }
+}

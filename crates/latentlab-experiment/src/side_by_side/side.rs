@@ -1,0 +1,117 @@
+//! One of the runs that are compared, read from its directory.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use latentlab_train::{
+    Record,
+    observers::{numbered_pictures, read_metrics},
+};
+use serde::Deserialize;
+use toml::Table;
+
+use crate::{
+    Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values, run_dir,
+};
+
+/// A run, as far as its directory tells by now.
+pub(super) struct Side {
+    /// What it is called beside the others.
+    pub(super) name: String,
+    /// The directory as it was given.
+    path: String,
+    /// What `run.json` says.
+    pub(super) record: RunRecord,
+    /// Every key of its experiment.
+    pub(super) config: Table,
+    /// The lines of `metrics.jsonl`.
+    pub(super) records: Vec<Record>,
+    /// The last finite value of every figure.
+    pub(super) figures: BTreeMap<String, f64>,
+    /// The last picture of samples, with its step.
+    pub(super) samples: Option<(u64, Vec<u8>)>,
+    plan: Plan,
+}
+
+/// What the experiment says about the end of the run.
+#[derive(Deserialize)]
+struct Plan {
+    steps: u64,
+    #[serde(default)]
+    expect: Vec<Expectation>,
+}
+
+impl Side {
+    /// Reads a run directory, whether the run has ended or not.
+    ///
+    /// # Errors
+    /// If it is none, or one of its files cannot be read.
+    pub(super) fn read(directory: &Path) -> Result<Self> {
+        let (run, config) = (directory.join("run.json"), directory.join("config.toml"));
+        for (file, name) in [(&run, "run.json"), (&config, "config.toml")] {
+            if !file.is_file() {
+                let directory = directory.display();
+                let problem = format!("{directory} is no run directory: it has no {name}");
+                return Err(Error::Argument(problem));
+            }
+        }
+        let text = fs::read_to_string(&config).map_err(Error::file(&config))?;
+        let broken = |error: toml::de::Error| Error::format(&config, error);
+        let table: Table = text.parse().map_err(broken)?;
+        let metrics = directory.join("metrics.jsonl");
+        let records = match metrics.is_file() {
+            true => read_metrics(&metrics)?,
+            false => Vec::new(),
+        };
+        let whole = fs::canonicalize(directory).map_err(Error::file(directory))?;
+        Ok(Self {
+            name: whole
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            path: directory.display().to_string(),
+            record: run_dir::read_json(&run)?,
+            plan: table.clone().try_into().map_err(broken)?,
+            config: table,
+            figures: last_values(&records),
+            records,
+            samples: last_samples(&directory.join("samples"))?,
+        })
+    }
+
+    /// The last step that was recorded.
+    pub(super) fn step(&self) -> u64 {
+        self.records.last().map_or(0, |record| record.step)
+    }
+
+    /// The steps that the run is to take.
+    pub(super) fn steps(&self) -> u64 {
+        self.plan.steps
+    }
+
+    /// What the run's own expectation says of a figure, once it has taken all its steps.
+    pub(super) fn verdict(&self, figure: &str) -> Option<Verdict> {
+        let whole = self.record.status == Status::Finished && self.step() >= self.plan.steps;
+        let mut expectations = self.plan.expect.iter();
+        let expectation = expectations.find(|expectation| expectation.figure == figure)?;
+        whole.then(|| expectation.judge(&self.figures))
+    }
+}
+
+/// Calls runs by their whole paths where names alone do not tell them apart.
+pub(super) fn tell_apart(sides: &mut [Side]) {
+    let names: Vec<String> = sides.iter().map(|side| side.name.clone()).collect();
+    for side in sides {
+        if names.iter().filter(|name| **name == side.name).count() > 1 {
+            side.name = side.path.clone();
+        }
+    }
+}
+
+fn last_samples(folder: &Path) -> Result<Option<(u64, Vec<u8>)>> {
+    let Some((step, file)) = numbered_pictures(folder, "step")?.pop() else {
+        return Ok(None);
+    };
+    let png = fs::read(&file).map_err(Error::file(&file))?;
+    Ok(Some((step, png)))
+}

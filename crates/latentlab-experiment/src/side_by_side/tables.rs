@@ -1,0 +1,123 @@
+//! The tables of the page: a column for each run.
+
+use std::collections::BTreeMap;
+
+use super::{name, side::Side};
+use crate::{
+    Verdict,
+    figures::{grouped, number},
+    markup::escape,
+    overrides::flatten,
+    page::fold,
+};
+
+/// What stands where a run has no value.
+const NOTHING: &str = "–";
+
+/// How far each run has come.
+pub(super) fn runs(sides: &[Side]) -> String {
+    let rows = sides.iter().enumerate().map(|(place, side)| {
+        let status = side.record.status;
+        let experiment = escape(&side.record.experiment);
+        let seed = side
+            .config
+            .get("seed")
+            .map_or(String::new(), |seed| seed.to_string());
+        format!(
+            "<tr><th scope=\"row\">{}</th><td>{experiment}</td><td>{}</td>\
+             <td><span class=\"status {status}\">{status}</span></td>\
+             <td>{} of {}</td></tr>\n",
+            name(place, side),
+            escape(&seed),
+            side.step(),
+            side.steps()
+        )
+    });
+    let columns = ["run", "experiment", "seed", "status", "step"];
+    table(&columns.map(str::to_owned), &rows.collect::<String>())
+}
+
+/// The last value of every figure in every run. Which is best is not said, only whether a run's
+/// own expectation is met; parts of one quantity are folded away.
+pub(super) fn figures(sides: &[Side]) -> String {
+    let mut cells: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for key in sides.iter().flat_map(|side| side.figures.keys()) {
+        cells
+            .entry(key)
+            .or_insert_with(|| sides.iter().map(|side| cell(side, key)).collect());
+    }
+    let mut contents = String::new();
+    for group in grouped(cells) {
+        let rows = group.figures.iter().map(|(name, cells)| row(name, cells));
+        let table = table(&columns("figure", sides), &rows.collect::<String>());
+        let name = escape(group.name);
+        contents.push_str(&match group.is_one_quantity() {
+            true => fold(&format!("{name}/..."), &table),
+            false => format!("<h3>{name}</h3>\n{table}"),
+        });
+    }
+    contents
+}
+
+fn cell(side: &Side, key: &str) -> String {
+    let value = side
+        .figures
+        .get(key)
+        .map_or(NOTHING.to_owned(), |value| number(*value));
+    match side.verdict(key) {
+        Some(verdict @ (Verdict::Met { .. } | Verdict::Missed { .. })) => {
+            format!("{value} <span class=\"verdict {verdict}\">{verdict}</span>")
+        }
+        _ => value,
+    }
+}
+
+/// The keys that have not the same value in all experiments.
+pub(super) fn configuration(sides: &[Side]) -> String {
+    let flat = sides.iter().map(|side| flatten(&side.config));
+    let flat: Vec<BTreeMap<_, _>> = flat.map(|pairs| pairs.into_iter().collect()).collect();
+    let mut rows: BTreeMap<&str, String> = BTreeMap::new();
+    for key in flat.iter().flat_map(BTreeMap::keys) {
+        let values: Vec<_> = flat.iter().map(|config| config.get(key)).collect();
+        if values.iter().any(|value| *value != values[0]) {
+            let cells = values.into_iter().map(|value| match value {
+                Some(value) => format!("<code>{}</code>", escape(&value.to_string())),
+                None => NOTHING.to_owned(),
+            });
+            rows.insert(key, row(key, &cells.collect::<Vec<_>>()));
+        }
+    }
+    match rows.is_empty() {
+        true => "<p>All keys have the same values.</p>\n".to_owned(),
+        false => {
+            let rows: String = rows.into_values().collect();
+            table(&columns("key", sides), &rows)
+        }
+    }
+}
+
+/// The heads of a table with a column for each run.
+fn columns(first: &str, sides: &[Side]) -> Vec<String> {
+    let names = sides.iter().enumerate();
+    let names = names.map(|(place, side)| name(place, side));
+    std::iter::once(first.to_owned()).chain(names).collect()
+}
+
+fn row(name: &str, cells: &[String]) -> String {
+    let cells: String = cells
+        .iter()
+        .map(|cell| format!("<td>{cell}</td>"))
+        .collect();
+    format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", escape(name))
+}
+
+fn table(columns: &[String], rows: &str) -> String {
+    let columns = columns.iter();
+    let columns: String = columns
+        .map(|column| format!("<th scope=\"col\">{column}</th>"))
+        .collect();
+    format!(
+        "<div class=\"wide\">\n<table>\n<thead><tr>{columns}</tr></thead>\n\
+         <tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+    )
+}
