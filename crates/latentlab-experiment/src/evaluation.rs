@@ -152,7 +152,8 @@ impl Evaluation {
     }
 
     fn quality(&self, samples: &Tensor) -> Result<Figures> {
-        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), metrics::pixel_deviation(samples)?)];
+        let spread = metrics::pixel_deviation(samples)?;
+        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), spread.value)];
         match &self.truth {
             None => {}
             Some(Truth::Modes(modes, deviation)) => {

@@ -21,7 +21,6 @@ mod modes;
 mod moments;
 mod reconstruction;
 mod samples;
-mod spread;
 
 pub use confidence::{Confidence, confidence};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
@@ -32,10 +31,11 @@ pub use modes::{Coverage, mode_coverage};
 pub use moments::Moments;
 pub use reconstruction::squared_error;
 pub use samples::{
-    ClassCounts, DensityCoverage, PrecisionRecall, class_divergence, classifier_score,
-    confident_share, density_coverage, frechet_distance, precision_recall,
+    ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PrecisionRecall,
+    Subsets, class_divergence, classifier_score, confident_share, density_coverage, diversity,
+    frechet_distance, kernel_discrepancy, kernel_distance, kernel_distance_over, memorisation,
+    nearest_neighbours, pixel_deviation, precision_recall,
 };
-pub use spread::pixel_deviation;
 
 /// The error of a metric that was given nothing to judge.
 fn nothing(what: &str) -> latentlab_core::Error {
