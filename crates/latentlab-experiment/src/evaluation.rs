@@ -92,7 +92,7 @@ impl Evaluation {
             if let Some(reconstructor) = model.reconstructor() {
                 let batches = self.batches(*split, images);
                 let error = metrics::squared_error(reconstructor, batches)?;
-                found.push(("squared_error".to_owned(), error));
+                found.push(("squared_error".to_owned(), error.value));
             }
             if let (Some(critic), Some(samples)) = (model.critic(), &samples) {
                 found.extend(self.criticism(critic, samples, *split, images)?);
