@@ -123,7 +123,7 @@ impl Evaluation {
         let mut rng = self.stream("likelihood");
         let bound = metrics::evidence_bound(model, self.batches(split, images), &mut rng)?;
         let mut figures = vec![
-            ("elbo".to_owned(), bound.elbo()),
+            ("elbo".to_owned(), bound.elbo.value),
             ("reconstruction".to_owned(), bound.reconstruction),
             ("kl".to_owned(), bound.kl()),
             ("active_units".to_owned(), bound.active_units() as f64),
@@ -135,7 +135,7 @@ impl Evaluation {
             let batches = self.batches(split, images);
             let samples = self.importance_samples;
             let bound = metrics::importance_bound(model, batches, samples, self.draws, &mut rng)?;
-            figures.push(("log_likelihood".to_owned(), bound));
+            figures.push(("log_likelihood".to_owned(), bound.value));
         }
         Ok(figures)
     }

@@ -12,7 +12,9 @@
 //! # Ok::<(), latentlab_core::Error>(())
 //! ```
 
+mod aggregate;
 mod confidence;
+mod density;
 mod distribution;
 mod features;
 mod figure;
@@ -24,7 +26,9 @@ mod reconstruction;
 mod samples;
 mod similarity;
 
+pub use aggregate::{AggregatePosterior, aggregate_posterior};
 pub use confidence::{Confidence, confidence};
+pub use density::{log_mixture_density, optimal_discriminator};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
 pub use features::Features;
 pub use figure::Figure;

@@ -12,6 +12,7 @@ mod spread;
 pub use classes::{ClassCounts, class_divergence, classifier_score, confident_share};
 pub use diversity::diversity;
 pub use frechet::frechet_distance;
+pub(crate) use kernel::discrepancy_from_normal;
 pub use kernel::{
     KernelDistance, Subsets, kernel_discrepancy, kernel_distance, kernel_distance_over,
 };

@@ -111,17 +111,30 @@ pub fn kernel_discrepancy(real: &Features, generated: &Features) -> Result<Figur
     comparable(real, generated)?;
     at_least("real items", real, 2)?;
     at_least("generated items", generated, 2)?;
-    let counts = [real, generated].map(|items| items.count() as f64);
-    let within = |items: &Features, count: f64| {
-        let diagonal: f64 = items
-            .rows()
-            .map(|row| kernel(dot(row, row), row.len()))
-            .sum();
-        (kernel_sum(items, items) - diagonal) / (count * (count - 1.0))
-    };
-    let across = kernel_sum(real, generated) / (counts[0] * counts[1]);
-    let value = within(real, counts[0]) + within(generated, counts[1]) - 2.0 * across;
+    let pairs = real.count() as f64 * generated.count() as f64;
+    let across = kernel_sum(real, generated) / pairs;
+    let value = mean_kernel(real) + mean_kernel(generated) - 2.0 * across;
     Ok(Figure::new(value, real.count(), generated.count()))
+}
+
+/// The squared maximum mean discrepancy, unbiased and by the same kernel, between items and the
+/// standard normal distribution. What the kernel is on average against normal z is known,
+/// `E k(x, z) = 1 + 3 |x|² / D²` and `E k(z, z') = 1 + 3 / D`, so that nothing has to be drawn.
+pub(crate) fn discrepancy_from_normal(items: &Features) -> f64 {
+    let size = items.dimensions() as f64;
+    let squares: f64 = items.values().iter().map(|value| value * value).sum();
+    let across = 1.0 + 3.0 * squares / items.count() as f64 / (size * size);
+    mean_kernel(items) + 1.0 + 3.0 / size - 2.0 * across
+}
+
+/// The kernel's mean over all pairs of different items.
+fn mean_kernel(items: &Features) -> f64 {
+    let count = items.count() as f64;
+    let diagonal: f64 = items
+        .rows()
+        .map(|row| kernel(dot(row, row), row.len()))
+        .sum();
+    (kernel_sum(items, items) - diagonal) / (count * (count - 1.0))
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -185,6 +198,22 @@ mod tests {
             .flat_map(|a| right.rows().map(move |b| kernel(dot(a, b), 2)));
         let sum: f64 = pairs.sum();
         assert!((kernel_sum(&left, &right) / sum - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_discrepancy_from_normal_is_that_from_many_normals() {
+        let normals = |index, count: usize| {
+            let values = Rng::stream(index, "test", 0).normals(count * 2);
+            Features::new(values, 2).unwrap()
+        };
+        let (few, many) = (normals(1, 50), normals(2, 20_000));
+        let shifted = Features::new(few.values().iter().map(|x| x + 1.0).collect(), 2).unwrap();
+        for items in [&few, &shifted] {
+            let drawn = kernel_discrepancy(items, &many).unwrap().value;
+            let known = discrepancy_from_normal(items);
+            assert!((drawn - known).abs() < 0.2, "{drawn}, not {known}");
+        }
+        assert!(discrepancy_from_normal(&shifted) > 2.0);
     }
 
     #[test]
