@@ -104,7 +104,7 @@ impl Evaluation {
             if let Some(reconstructor) = model.reconstructor() {
                 let batches = self.batches(*split, images);
                 let error = metrics::squared_error(reconstructor, batches)?;
-                found.push(("squared_error".to_owned(), error));
+                found.push(("squared_error".to_owned(), error.value));
             }
             if let Some(classifier) = model.classifier() {
                 let found_right =
@@ -141,7 +141,7 @@ impl Evaluation {
         let mut rng = self.stream("likelihood");
         let bound = metrics::evidence_bound(model, self.batches(split, images), &mut rng)?;
         let mut figures = vec![
-            ("elbo".to_owned(), bound.elbo()),
+            ("elbo".to_owned(), bound.elbo.value),
             ("reconstruction".to_owned(), bound.reconstruction),
             ("kl".to_owned(), bound.kl()),
             ("active_units".to_owned(), bound.active_units() as f64),
@@ -153,7 +153,7 @@ impl Evaluation {
             let batches = self.batches(split, images);
             let samples = self.importance_samples;
             let bound = metrics::importance_bound(model, batches, samples, self.draws, &mut rng)?;
-            figures.push(("log_likelihood".to_owned(), bound));
+            figures.push(("log_likelihood".to_owned(), bound.value));
         }
         Ok(figures)
     }
@@ -170,7 +170,8 @@ impl Evaluation {
     }
 
     fn quality(&self, samples: &Tensor) -> Result<Figures> {
-        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), metrics::pixel_deviation(samples)?)];
+        let spread = metrics::pixel_deviation(samples)?;
+        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), spread.value)];
         // Samples of a model that has diverged are like nothing; another observer will say so.
         let finite = figures[0].1.is_finite();
         if let Some(likeness) = self.likeness.as_ref().filter(|_| finite) {

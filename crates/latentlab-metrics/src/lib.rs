@@ -13,31 +13,39 @@
 //! ```
 
 mod classification;
+mod aggregate;
 mod confidence;
+mod density;
 mod distribution;
 mod features;
 mod figure;
 mod likelihood;
 mod modes;
 mod moments;
+mod principal;
 mod reconstruction;
 mod samples;
-mod spread;
+mod similarity;
 
 pub use classification::{Classification, classification};
+pub use aggregate::{AggregatePosterior, aggregate_posterior};
 pub use confidence::{Confidence, confidence};
+pub use density::{log_mixture_density, optimal_discriminator};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};
 pub use features::Features;
 pub use figure::Figure;
 pub use likelihood::{ACTIVE, EvidenceBound, evidence_bound, importance_bound};
 pub use modes::{Coverage, mode_coverage};
 pub use moments::Moments;
-pub use reconstruction::squared_error;
+pub use principal::PrincipalComponents;
+pub use reconstruction::{peak_signal_to_noise, squared_error, structural_similarity};
 pub use samples::{
-    ClassCounts, DensityCoverage, PrecisionRecall, class_divergence, classifier_score,
-    confident_share, density_coverage, frechet_distance, precision_recall,
+    ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PrecisionRecall,
+    Subsets, class_divergence, classifier_score, confident_share, density_coverage, diversity,
+    frechet_distance, kernel_discrepancy, kernel_distance, kernel_distance_over, memorisation,
+    nearest_neighbours, pixel_deviation, precision_recall,
 };
-pub use spread::pixel_deviation;
+pub use similarity::structural_similarities;
 
 /// The error of a metric that was given nothing to judge.
 fn nothing(what: &str) -> latentlab_core::Error {

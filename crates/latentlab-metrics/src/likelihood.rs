@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use latentlab_core::{Batch, Error, Likelihood, Result};
 use latentlab_tensor::Rng;
 
-use crate::nothing;
+use crate::{Figure, nothing};
 
 /// A latent dimension is active if it carries more than this many nats, on average over images.
 pub const ACTIVE: f64 = 0.01;
@@ -16,17 +16,14 @@ pub struct EvidenceBound {
     pub reconstruction: f64,
     /// `KL(q(z|x) ‖ p(z))` of each latent dimension.
     pub kl_per_dimension: Vec<f64>,
+    /// The lower bound on `log p(x)`, `-reconstruction - kl`; its standard error is that over images.
+    pub elbo: Figure,
 }
 
 impl EvidenceBound {
     /// `KL(q(z|x) ‖ p(z))`, summed over the latent dimensions.
     pub fn kl(&self) -> f64 {
         self.kl_per_dimension.iter().sum()
-    }
-
-    /// The lower bound on `log p(x)`: `-reconstruction - kl`.
-    pub fn elbo(&self) -> f64 {
-        -self.reconstruction - self.kl()
     }
 
     /// The number of latent dimensions whose KL divergence exceeds [`ACTIVE`]. (Burda et al. 2016
@@ -49,37 +46,36 @@ pub fn evidence_bound(
     batches: impl IntoIterator<Item = Result<Batch>>,
     rng: &mut Rng,
 ) -> Result<EvidenceBound> {
-    let (mut count, mut reconstruction, mut kl) = (0.0, 0.0, Vec::new());
+    let (mut bounds, mut reconstruction, mut kl) = (Vec::new(), 0.0, Vec::new());
     for batch in batches {
-        let batch = batch?;
-        let elbo = model.elbo(&batch.images, rng)?;
-        count += batch.size()? as f64;
-        reconstruction += elbo
-            .reconstruction
-            .to_dtype(DType::F64)?
-            .sum_all()?
-            .to_scalar::<f64>()?;
-        let sums = elbo.kl.to_dtype(DType::F64)?.sum(0)?.to_vec1::<f64>()?; // [D]
-        kl.resize(sums.len(), 0.0);
-        kl.iter_mut()
-            .zip(sums)
-            .for_each(|(total, sum)| *total += sum);
+        let elbo = model.elbo(&batch?.images, rng)?;
+        let errors = elbo.reconstruction.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+        for (error, divergences) in errors.iter().zip(rows(&elbo.kl)?) {
+            kl.resize(divergences.len(), 0.0);
+            let sums = kl.iter_mut().zip(&divergences);
+            sums.for_each(|(sum, divergence)| *sum += divergence);
+            bounds.push(-error - divergences.iter().sum::<f64>());
+            reconstruction += error;
+        }
     }
-    if count == 0.0 {
+    if bounds.is_empty() {
         return Err(nothing("images"));
     }
-    kl.iter_mut().for_each(|total| *total /= count);
+    let count = bounds.len() as f64;
+    kl.iter_mut().for_each(|sum| *sum /= count);
     Ok(EvidenceBound {
         reconstruction: reconstruction / count,
         kl_per_dimension: kl,
+        elbo: Figure::mean(&bounds, bounds.len(), 0),
     })
 }
 
 /// The importance-weighted bound with `samples` samples of z for each image (Burda et al. 2016,
 /// eq. 8), averaged over all images of `batches`, in nats per image.
 ///
-/// It is at most log p(x) in expectation and rises with the number of samples. At most `at_once`
-/// samples are drawn in one call of the model, to bound its memory.
+/// It is at most log p(x) in expectation and rises with the number of samples. The standard error is
+/// that over images. At most `at_once` samples are drawn in one call of the model, to bound its
+/// memory; nothing else grows with the number of samples.
 ///
 /// # Errors
 /// If there are no images, either number is 0, or the model or a batch fails.
@@ -89,12 +85,12 @@ pub fn importance_bound(
     samples: usize,
     at_once: usize,
     rng: &mut Rng,
-) -> Result<f64> {
+) -> Result<Figure> {
     if samples == 0 || at_once == 0 {
         let problem = format!("cannot average {samples} samples, {at_once} at once");
         return Err(Error::Data(problem));
     }
-    let (mut count, mut total) = (0.0, 0.0);
+    let mut bounds = Vec::new();
     for batch in batches {
         let batch = batch?;
         let mut sums = vec![LogSum::default(); batch.size()?];
@@ -103,26 +99,26 @@ pub fn importance_bound(
             let weights = model.log_weights(&batch.images, draws, rng)?; // [draws, N]
             add(&mut sums, &weights)?;
         }
-        count += sums.len() as f64;
-        total += sums
-            .iter()
-            .map(|sum| sum.ln() - (samples as f64).ln())
-            .sum::<f64>();
+        bounds.extend(sums.iter().map(|sum| sum.ln() - (samples as f64).ln()));
     }
-    if count == 0.0 {
+    if bounds.is_empty() {
         return Err(nothing("images"));
     }
-    Ok(total / count)
+    Ok(Figure::mean(&bounds, bounds.len(), 0))
 }
 
 /// Adds the weights `[draws, N]` of a chunk to the sum of each image.
 fn add(sums: &mut [LogSum], log_weights: &Tensor) -> Result<()> {
-    for row in log_weights.to_dtype(DType::F64)?.to_vec2::<f64>()? {
+    for row in rows(log_weights)? {
         sums.iter_mut()
             .zip(row)
             .for_each(|(sum, weight)| sum.add(weight));
     }
     Ok(())
+}
+
+fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>> {
+    Ok(tensor.to_dtype(DType::F64)?.to_vec2()?)
 }
 
 /// The logarithm of a growing sum of exponentials, kept as `exp(largest) · rest`.

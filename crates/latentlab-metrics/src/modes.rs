@@ -16,6 +16,8 @@ pub struct Coverage {
     pub high_quality: f64,
     /// Number of high-quality samples of each mode.
     pub samples_per_mode: Vec<usize>,
+    /// Number of samples, of whatever quality.
+    pub samples: usize,
 }
 
 impl Coverage {
@@ -63,6 +65,7 @@ pub fn mode_coverage(samples: &Tensor, modes: &[[f64; 2]], deviation: f64) -> Re
     Ok(Coverage {
         high_quality: good as f64 / count as f64,
         samples_per_mode,
+        samples: count,
     })
 }
 
@@ -88,6 +91,7 @@ mod tests {
         let coverage = mode_coverage(&samples, &MODES, 0.1).unwrap();
         assert_eq!(coverage.samples_per_mode, [1, 2]);
         assert_eq!((coverage.covered(), coverage.high_quality), (2, 0.6));
+        assert_eq!(coverage.samples, 5);
     }
 
     #[test]

@@ -1,42 +1,84 @@
 //! What an image loses on its way through the bottleneck.
 
-use candle_core::DType;
+use candle_core::{D, DType, Tensor};
 use latentlab_core::{Batch, Reconstruct, Result};
 
-use crate::nothing;
+use crate::{Figure, nothing, similarity::structural_similarities};
 
 /// Squared error of the reconstruction, summed over the values of an image and averaged over all
-/// images of `batches`.
+/// images of `batches`; at least 0, lower is better.
 ///
 /// For a linear autoencoder on MNIST in `[0, 1]` the least possible value on the training images is
-/// that of PCA (Baldi and Hornik 1989).
+/// that of PCA (Baldi and Hornik 1989), see [`PrincipalComponents`](crate::PrincipalComponents).
 ///
 /// # Errors
 /// If there are no images, or the model or a batch fails.
 pub fn squared_error(
     model: &dyn Reconstruct,
     batches: impl IntoIterator<Item = Result<Batch>>,
-) -> Result<f64> {
-    let (mut count, mut total) = (0.0, 0.0);
+) -> Result<Figure> {
+    mean_over_images(model, batches, squared_errors)
+}
+
+/// The ratio of the largest possible signal, `range` (1 for images in `[0, 1]`), to the error of the
+/// reconstruction, `10 log₁₀ (range² / mean squared error)`, averaged over all images of `batches`;
+/// decibels, higher is better, infinite if an image is reconstructed exactly.
+///
+/// # Errors
+/// As [`squared_error`].
+pub fn peak_signal_to_noise(
+    model: &dyn Reconstruct,
+    batches: impl IntoIterator<Item = Result<Batch>>,
+    range: f64,
+) -> Result<Figure> {
+    mean_over_images(model, batches, |images, reconstructions| {
+        let values = images.elem_count() as f64 / images.dim(0)? as f64;
+        let errors = squared_errors(images, reconstructions)?.into_iter();
+        let decibels = errors.map(|error| 10.0 * (range * range * values / error).log10());
+        Ok(decibels.collect())
+    })
+}
+
+/// The [structural similarity](structural_similarities) of images and their reconstructions,
+/// averaged over all images of `batches`; at most 1, higher is better.
+///
+/// # Errors
+/// As [`squared_error`], and if the images are smaller than the window.
+pub fn structural_similarity(
+    model: &dyn Reconstruct,
+    batches: impl IntoIterator<Item = Result<Batch>>,
+    range: f64,
+) -> Result<Figure> {
+    mean_over_images(model, batches, |images, reconstructions| {
+        structural_similarities(images, reconstructions, range)
+    })
+}
+
+fn mean_over_images(
+    model: &dyn Reconstruct,
+    batches: impl IntoIterator<Item = Result<Batch>>,
+    measure: impl Fn(&Tensor, &Tensor) -> Result<Vec<f64>>,
+) -> Result<Figure> {
+    let mut values = Vec::new();
     for batch in batches {
-        let batch = batch?;
-        let difference = (model.reconstruct(&batch.images)? - &batch.images)?;
-        total += difference
-            .sqr()?
-            .to_dtype(DType::F64)?
-            .sum_all()?
-            .to_scalar::<f64>()?;
-        count += batch.size()? as f64;
+        let images = batch?.images;
+        values.extend(measure(&images, &model.reconstruct(&images)?)?);
     }
-    if count == 0.0 {
+    if values.is_empty() {
         return Err(nothing("images"));
     }
-    Ok(total / count)
+    Ok(Figure::mean(&values, values.len(), 0))
+}
+
+/// The squared error of each image, summed over its values.
+fn squared_errors(images: &Tensor, reconstructions: &Tensor) -> Result<Vec<f64>> {
+    let squares = (reconstructions - images)?.sqr()?.flatten_from(1)?; // [N, values]
+    Ok(squares.to_dtype(DType::F64)?.sum(D::Minus1)?.to_vec1()?)
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Tensor};
+    use candle_core::Device;
 
     use super::*;
 
@@ -63,19 +105,42 @@ mod tests {
 
     #[test]
     fn the_error_is_summed_over_pixels_and_averaged_over_images() {
-        // Three images of four pixels off by 1 and one of pixels off by 2: (3·4 + 16) / 4.
+        // Three images of four pixels off by 1 and one of pixels off by 2: (3·4 + 16) / 4, with the
+        // standard error √((3·9 + 81) / 3 / 4).
         let error = squared_error(&Shrink(0.5), [batch(3, 2.0), batch(1, 4.0)]).unwrap();
-        assert_eq!(error, 7.0);
+        assert_eq!((error.value, error.error), (7.0, Some(3.0)));
+        assert_eq!((error.real, error.generated), (4, 0));
     }
 
     #[test]
     fn a_perfect_reconstruction_has_no_error() {
-        assert_eq!(squared_error(&Shrink(1.0), [batch(3, 0.7)]).unwrap(), 0.0);
+        let error = squared_error(&Shrink(1.0), [batch(3, 0.7)]).unwrap();
+        assert_eq!(error.value, 0.0);
+        let ratio = peak_signal_to_noise(&Shrink(1.0), [batch(3, 0.7)], 1.0).unwrap();
+        assert_eq!(ratio.value, f64::INFINITY);
+    }
+
+    #[test]
+    fn the_ratio_is_averaged_in_decibels() {
+        // Pixels off by 0.1 and by 0.01: 20 dB and 40 dB; with twice the range 6 dB more.
+        let model = Shrink(0.9);
+        let ratio = |range| {
+            let batches = [batch(1, 1.0), batch(1, 0.1)];
+            peak_signal_to_noise(&model, batches, range).unwrap().value
+        };
+        assert!((ratio(1.0) - 30.0).abs() < 1e-4);
+        assert!((ratio(2.0) - 30.0 - 20.0 * 2f64.log10()).abs() < 1e-4);
     }
 
     #[test]
     fn no_images_are_an_error() {
         let message = squared_error(&Shrink(1.0), []).unwrap_err().to_string();
         assert_eq!(message, "there are no images to evaluate");
+    }
+
+    #[test]
+    fn images_smaller_than_the_window_have_no_structural_similarity() {
+        let message = structural_similarity(&Shrink(1.0), [batch(3, 0.7)], 1.0).unwrap_err();
+        assert!(message.to_string().contains("2 × 2"), "{message}");
     }
 }

@@ -82,6 +82,7 @@ fn with_the_true_posterior_every_bound_is_the_likelihood() {
     let model = LinearGaussian { variance: 0.5 };
     for (samples, at_once) in [(1, 1), (5, 2), (50, 64)] {
         let bound = importance_bound(&model, batches(6), samples, at_once, &mut rng()).unwrap();
+        let bound = bound.value;
         assert!(
             (bound - log_likelihood(6)).abs() < 1e-12,
             "{samples} samples: {bound}"
@@ -94,6 +95,7 @@ fn the_bound_rises_towards_the_likelihood_with_the_number_of_samples() {
     let model = LinearGaussian { variance: 0.2 };
     let bounds = [1, 10, 1000]
         .map(|samples| importance_bound(&model, batches(2000), samples, 100, &mut rng()).unwrap());
+    let bounds = bounds.map(|bound| bound.value);
     let log_p = log_likelihood(2000);
     // KL(q ‖ posterior) = ½ (0.4 − 1 − ln 0.4) = 0.158 nats is missing with one sample.
     assert!(
@@ -110,7 +112,10 @@ fn the_bound_rises_towards_the_likelihood_with_the_number_of_samples() {
 #[test]
 fn the_number_of_samples_drawn_at_once_changes_nothing_but_the_rounding() {
     let model = LinearGaussian { variance: 0.2 };
-    let bound = |at_once| importance_bound(&model, batches(6), 12, at_once, &mut rng()).unwrap();
+    let bound = |at_once| {
+        let bound = importance_bound(&model, batches(6), 12, at_once, &mut rng());
+        bound.unwrap().value
+    };
     assert!((bound(12) - bound(1)).abs() < 1e-12);
     assert!((bound(12) - bound(5)).abs() < 1e-12);
 }
@@ -121,10 +126,29 @@ fn the_evidence_bound_is_the_likelihood_less_the_divergence_from_the_posterior()
     let bound = evidence_bound(&model, batches(20_000), &mut rng()).unwrap();
     // As above; one sample for each image leaves a deviation of about 0.4 / √20,000.
     assert!(
-        (log_likelihood(20_000) - bound.elbo() - 0.158).abs() < 0.015,
+        (log_likelihood(20_000) - bound.elbo.value - 0.158).abs() < 0.015,
         "{bound:?}"
     );
     assert_eq!((bound.kl_per_dimension[1], bound.active_units()), (0.0, 1));
+}
+
+#[test]
+fn the_error_is_the_deviation_of_log_p_over_the_root_of_the_number_of_images() {
+    // With the true posterior each bound is log p(x) = c - x²/4, and x is uniform in [-2, 2], where
+    // x² has the variance 16/5 - 16/9 = 64/45.
+    let model = LinearGaussian { variance: 0.5 };
+    let bound = importance_bound(&model, batches(2000), 3, 3, &mut rng()).unwrap();
+    let expected = (64.0 / 45.0 / 16.0 / 2000.0f64).sqrt();
+    assert!(
+        (bound.error.unwrap() / expected - 1.0).abs() < 0.01,
+        "{bound:?}"
+    );
+    assert_eq!((bound.real, bound.generated), (2000, 0));
+    let elbo = evidence_bound(&model, batches(2000), &mut rng())
+        .unwrap()
+        .elbo;
+    assert!(elbo.error.unwrap() > bound.error.unwrap(), "{elbo:?}");
+    assert_eq!(elbo.real, 2000);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 use latentlab_core::Result;
 
-use crate::nothing;
+use crate::{Figure, nothing};
 
 /// The standard deviation of each value over the samples `[N, …]`, averaged over the values; in the
 /// unit of the data.
@@ -13,14 +13,15 @@ use crate::nothing;
 ///
 /// # Errors
 /// If there are no samples.
-pub fn pixel_deviation(samples: &Tensor) -> Result<f64> {
+pub fn pixel_deviation(samples: &Tensor) -> Result<Figure> {
     if samples.elem_count() == 0 {
         return Err(nothing("samples"));
     }
     let samples = samples.flatten_from(1)?.to_dtype(DType::F64)?; // [N, pixels]
     let centred = samples.broadcast_sub(&samples.mean_keepdim(0)?)?;
     let deviation = centred.sqr()?.mean(0)?.sqrt()?; // [pixels]
-    Ok(deviation.mean_all()?.to_scalar::<f64>()?)
+    let value = deviation.mean_all()?.to_scalar::<f64>()?;
+    Ok(Figure::new(value, 0, samples.dim(0)?))
 }
 
 #[cfg(test)]
@@ -32,13 +33,13 @@ mod tests {
     #[test]
     fn equal_samples_have_no_spread() {
         let samples = Tensor::ones((5, 1, 2, 2), DType::F32, &Device::Cpu).unwrap();
-        assert_eq!(pixel_deviation(&samples).unwrap(), 0.0);
+        assert_eq!(pixel_deviation(&samples).unwrap().value, 0.0);
     }
 
     #[test]
     fn the_spread_is_the_mean_of_the_deviations_of_the_pixels() {
         // Pixel 0 is 0 or 2 (deviation 1), pixel 1 is always 3 (deviation 0).
         let samples = Tensor::new(&[[[[0f32, 3.0]]], [[[2.0, 3.0]]]], &Device::Cpu).unwrap();
-        assert_eq!(pixel_deviation(&samples).unwrap(), 0.5);
+        assert_eq!(pixel_deviation(&samples).unwrap().value, 0.5);
     }
 }
