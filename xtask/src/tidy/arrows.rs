@@ -4,7 +4,7 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Each crate with the workspace crates that it may depend on.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("latentlab-tensor", &[]),
     ("latentlab-losses", &["latentlab-tensor"]),
     ("latentlab-core", &["latentlab-tensor"]),
@@ -32,6 +32,19 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ),
     (
         "latentlab-benches",
+        &[
+            "latentlab-core",
+            "latentlab-data",
+            "latentlab-experiment",
+            "latentlab-losses",
+            "latentlab-metrics",
+            "latentlab-models",
+            "latentlab-tensor",
+            "latentlab-train",
+        ],
+    ),
+    (
+        "latentlab-claims",
         &[
             "latentlab-core",
             "latentlab-data",

@@ -3,7 +3,7 @@
 use latentlab_core::Batch;
 use latentlab_data::Split;
 use latentlab_experiment::{Error, Result};
-use latentlab_metrics::{self as metrics, Features, PrincipalComponents};
+use latentlab_metrics::{Features, Labelled, PrincipalComponents, neighbour_accuracy};
 
 use crate::{Chart, Claim, Finding, Lab, Scale, Table, lab::Trained};
 
@@ -50,8 +50,8 @@ fn measure(lab: &Lab) -> Result<Finding> {
         &["d", "AE error", "PCA error", "AE neighbours", "PCA neighbours"],
     );
     let pixels = Features::of(&train.images)?;
-    let components = PrincipalComponents::of(&pixels)?;
-    let raw = neighbours(&pixels, &train, &Features::of(&test.images)?, &test)?;
+    let test_pixels = Features::of(&test.images)?;
+    let raw = neighbours(&pixels, &train, &test_pixels, &test)?;
     let mut curves = [vec![], vec![], vec![], vec![]];
     let mut rows = Vec::new();
     for size in SIZES {
@@ -62,13 +62,10 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let codes = Features::of(&model.encode(&train.images)?)?;
         let test_codes = Features::of(&model.encode(&test.images)?)?;
         let accuracy = neighbours(&codes, &train, &test_codes, &test)?;
-        let flat = Features::of(&test.images)?;
-        let (projected, seen) = (
-            components.project(&flat, size)?,
-            components.project(&pixels, size)?,
-        );
-        let linear_error = components.squared_error(&flat, size)?.value;
-        let linear_accuracy = neighbours(&seen, &train, &projected, &test)?;
+        let components = PrincipalComponents::of(&pixels, size)?;
+        let linear_error = components.squared_error(&test_pixels)?.value;
+        let (known, asked) = (components.project(&pixels)?, components.project(&test_pixels)?);
+        let linear_accuracy = neighbours(&known, &train, &asked, &test)?;
         let row = [error, linear_error, accuracy, linear_accuracy];
         table.row(size.to_string(), &row);
         for (curve, value) in curves.iter_mut().zip(row) {
@@ -101,10 +98,17 @@ fn measure(lab: &Lab) -> Result<Finding> {
     Ok(finding)
 }
 
-fn neighbours(codes: &Features, train: &Batch, asked: &Features, test: &Batch) -> Result<f64> {
+/// The share of test images whose class their nearest training images tell.
+pub(super) fn neighbours(
+    codes: &Features,
+    train: &Batch,
+    asked: &Features,
+    test: &Batch,
+) -> Result<f64> {
     let (known, true_labels) = (labels(train)?, labels(test)?);
-    let accuracy = metrics::neighbour_accuracy(codes, &known, asked, &true_labels, NEIGHBOURS)?;
-    Ok(accuracy.value)
+    let known = Labelled::new(codes, &known)?;
+    let asked = Labelled::new(asked, &true_labels)?;
+    Ok(neighbour_accuracy(known, asked, NEIGHBOURS)?.value)
 }
 
 /// The labels of a batch on the host.

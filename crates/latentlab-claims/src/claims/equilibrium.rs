@@ -6,7 +6,7 @@ use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{jensen_shannon, optimal_discriminator};
 
 use super::fixed_generator::Generator;
-use crate::{Claim, Finding, Lab, Table};
+use crate::{Chart, Claim, Finding, Lab, Table};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "equilibrium",
@@ -54,28 +54,31 @@ fn measure(lab: &Lab) -> Result<Finding> {
             &["outcome", "p", "q", "p / (p + q)", "trained D", "difference"],
         );
         let (mut worst, mut value) = (0f64, 0.0);
+        let (mut closed, mut found) = (Vec::new(), Vec::new());
         for (outcome, logit) in logits.into_iter().enumerate() {
             let (p, q) = (p[outcome], q[outcome]);
-            let best = optimal_discriminator(p, q);
+            let best = optimal_discriminator(p.ln(), q.ln());
             let judged = 1.0 / (1.0 + f64::from(-logit).exp());
             worst = worst.max((judged - best).abs());
             let terms = [p * judged.ln(), q * (1.0 - judged).ln()];
             value += terms.into_iter().filter(|term| term.is_finite()).sum::<f64>();
+            closed.push((outcome as f64 + 1.0, best));
+            found.push((outcome as f64 + 1.0, judged));
             let row = [p, q, best, judged, judged - best];
             table.row((outcome + 1).to_string(), &row);
         }
         let best = 2.0 * jensen_shannon(&p, &q)? - 4f64.ln();
         finding.at_most(format!("{data}: largest |D - p / (p + q)|"), worst, 0.03);
         finding.at_most(format!("{data}: |V - (2 JS - ln 4)|"), (value - best).abs(), 0.01);
+        finding.chart(
+            Chart::new(format!("{data}: D at each outcome"), "outcome")
+                .with("p / (p + q)", closed)
+                .with("trained D", found),
+        );
         finding.tables.push(table);
         finding.remark(format!(
             "{data}: V(D) = {value:.5} at the trained discriminator, {best:.5} at the best."
         ));
-        let bars = |of: &[f64]| -> Vec<(f64, f64)> {
-            let numbered = of.iter().enumerate();
-            numbered.map(|(index, value)| (index as f64 + 1.0, *value)).collect()
-        };
-        let _ = bars;
     }
     Ok(finding)
 }

@@ -110,6 +110,6 @@ fn map(lab: &Lab, trained: &Trained) -> Result<latentlab_train::Picture> {
     let points: Vec<[f32; 2]> = (0..SIDE * SIDE)
         .map(|index| [at(0, index % SIDE), at(1, SIDE - 1 - index / SIDE)])
         .collect();
-    let images = model.decode(&Tensor::new(points, &Device::Cpu)?)?;
+    let images = model.decode(&Tensor::new(points.as_slice(), &Device::Cpu)?)?;
     Ok(picture::image_grid(&images, SIDE)?)
 }

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use latentlab_data::Split;
 use latentlab_experiment::Result;
-use latentlab_metrics::{Features, nearest};
+use latentlab_metrics::{Features, nearest_neighbours};
 use latentlab_train::picture;
 
 use super::bottleneck::{autoencoder, per_image, reconstructor};
@@ -74,8 +74,9 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let walked = model.decode(&between(&first, &last)?)?.clamp(0.0, 1.0)?;
         let blended = between(&from, &to)?;
         for (curve, images) in [(&mut latent, &walked), (&mut straight, &blended)] {
-            let found = nearest(&known, &Features::of(images)?)?;
-            curve.push((share, found.median_distance()));
+            let found = nearest_neighbours(&Features::of(images)?, &known)?;
+            let sum: f64 = found.iter().map(|near| near.distance).sum();
+            curve.push((share, sum / found.len() as f64));
         }
         pictures.push((walked.narrow(0, 0, 4)?, blended.narrow(0, 0, 4)?));
     }

@@ -1,7 +1,9 @@
 //! Gaussian against uniform noise.
 
+use candle_core::Tensor;
 use latentlab_experiment::{Result, library};
 use latentlab_metrics::confidence;
+use latentlab_train::picture;
 
 use crate::{Claim, Finding, Lab, Table, lab::samples, quality::Judge};
 
@@ -23,7 +25,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         format!("{seeds} seeds each, mean and half of the 95 % interval:"),
         &["noise", "Fréchet distance", "±", "share sure", "±"],
     );
-    let mut found = Vec::new();
+    let (mut found, mut shown) = (Vec::new(), Vec::new());
     for prior in ["gaussian", "uniform"] {
         let (mut distances, mut shares) = (Vec::new(), Vec::new());
         for seed in 0..seeds {
@@ -34,7 +36,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
             super::set(&mut file, "samples.every", 0)?;
             super::set(&mut file, "evaluate.every", 0)?;
             let trained = lab.train(&format!("noise-{prior}-{seed}"), &file)?;
-            let quality = judge.quality(&samples(trained.model(), 10_000, 0)?)?;
+            let images = samples(trained.model(), 10_000, 0)?;
+            if seed == 0 {
+                shown.push(images.narrow(0, 0, 10)?);
+            }
+            let quality = judge.quality(&images)?;
             distances.push(quality.frechet);
             shares.push(quality.sure);
         }
@@ -47,14 +53,12 @@ fn measure(lab: &Lab) -> Result<Finding> {
     }
     let (gaussian, uniform) = (&found[0], &found[1]);
     let ratio = uniform.0.mean / gaussian.0.mean;
-    finding_of(ratio, (gaussian.1.mean - uniform.1.mean).abs(), table)
-}
-
-fn finding_of(ratio: f64, difference: f64, table: Table) -> Result<Finding> {
+    let difference = (gaussian.1.mean - uniform.1.mean).abs();
     let mut finding = Finding::default();
     let either = ratio.max(1.0 / ratio);
     finding.at_most("Fréchet distances, the larger over the smaller", either, 1.25);
     finding.at_most("difference of the shares that the classifier is sure of", difference, 0.05);
+    finding.image("samples: 10 with Gaussian noise above 10 with uniform", picture::image_grid(&Tensor::cat(&shown, 0)?, 10)?);
     finding.tables.push(table);
     Ok(finding)
 }

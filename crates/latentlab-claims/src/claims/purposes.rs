@@ -1,14 +1,13 @@
 //! What an autoencoder and a VAE of equal capacity are good for.
 
+use candle_core::{Device, Tensor};
 use latentlab_data::Split;
 use latentlab_experiment::Result;
-use latentlab_metrics::{self as metrics, Features, Moments};
-
-use candle_core::{DType, Device, Tensor};
+use latentlab_metrics::{Features, Labelled, LinearProbe, PrincipalComponents};
 use latentlab_tensor::Rng;
 
 use super::{
-    bottleneck::{autoencoder, labels, per_image, reconstructor},
+    bottleneck::{autoencoder, labels, neighbours, per_image, reconstructor},
     distribution::variational,
 };
 use crate::{Claim, Finding, Lab, Table, lab::{Trained, samples}, quality::Judge};
@@ -55,34 +54,29 @@ fn row(lab: &Lab, judge: &Judge, trained: &Trained) -> Result<[f64; 5]> {
     let codes = model.encode(&train.images)?;
     let (known, asked) = (Features::of(&codes)?, Features::of(&model.encode(&test.images)?)?);
     let (classes, true_classes) = (labels(&train)?, labels(&test)?);
-    let neighbours = metrics::neighbour_accuracy(&known, &classes, &asked, &true_classes, 5)?;
-    let probe = metrics::linear_probe_accuracy(&known, &classes, &asked, &true_classes)?;
+    let vote = neighbours(&known, &train, &asked, &test)?;
+    let probe = LinearProbe::fit(Labelled::new(&known, &classes)?)?;
+    let probe = probe.accuracy(Labelled::new(&asked, &true_classes)?)?;
     let error = per_image(&(model.reconstruct(&test.images)? - &test.images)?)?;
     let drawn = match trained.model().sampler() {
         Some(_) => samples(trained.model(), 10_000, 0)?,
         None => model.decode(&gaussian(&known, 10_000)?)?,
     };
     let quality = judge.quality(&drawn)?;
-    Ok([neighbours.value, probe.value, error, quality.frechet, quality.sure])
+    Ok([vote, probe.value, error, quality.frechet, quality.sure])
 }
 
 /// `count` draws from the Gaussian with the mean and the covariance of `codes`.
 fn gaussian(codes: &Features, count: usize) -> Result<Tensor> {
-    let moments = Moments::of(codes)?;
-    let dimensions = moments.dimensions();
-    let normal = Rng::stream(0, "claims/purposes", 0).normals(count * dimensions);
-    let root = moments.covariance_root()?; // row by row, [D, D]
-    let values: Vec<f32> = normal
-        .chunks_exact(dimensions)
-        .flat_map(|draw| {
-            let rows = root.chunks_exact(dimensions).zip(moments.mean());
-            rows.map(|(row, mean)| {
-                let moved: f64 = row.iter().zip(draw).map(|(a, b)| a * b).sum();
-                (mean + moved) as f32
-            })
-            .collect::<Vec<_>>()
-        })
-        .collect();
-    let draws = Tensor::from_vec(values, (count, dimensions), &Device::Cpu)?;
-    Ok(draws.to_dtype(DType::F32)?)
+    let axes = PrincipalComponents::of(codes, codes.dimensions())?;
+    let mut along = Rng::stream(0, "claims/purposes", 0).normals(count * codes.dimensions());
+    for draw in along.chunks_exact_mut(codes.dimensions()) {
+        for (value, variance) in draw.iter_mut().zip(&axes.variances) {
+            *value *= variance.sqrt();
+        }
+    }
+    let draws = axes.reconstruct(&Features::new(along, codes.dimensions())?)?;
+    let values: Vec<f32> = draws.rows().flatten().map(|value| *value as f32).collect();
+    let shape = (count, codes.dimensions());
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
