@@ -135,13 +135,13 @@ impl Features {
     }
 }
 
-/// That two sets have the same features.
-pub(crate) fn comparable(real: &Features, generated: &Features) -> Result<()> {
-    let (real, generated) = (real.dimensions(), generated.dimensions());
-    if real != generated {
+/// That two sets have the same number of features.
+pub(crate) fn comparable(some: &Features, others: &Features) -> Result<()> {
+    let (some, others) = (some.dimensions(), others.dimensions());
+    if some != others {
         let problem = format!(
-            "{real} features of real items cannot be compared with {generated} of generated ones: \
-             compute both with one network"
+            "items of {some} features cannot be compared with items of {others}: compute both with \
+             one network"
         );
         return Err(Error::Data(problem));
     }
@@ -197,6 +197,9 @@ mod tests {
         let vector = Tensor::new(&[1f64, 2.0], &Device::Cpu).unwrap();
         assert!(message(Features::of(&vector)).contains("[2]: flatten them"));
         let pair = Features::new(vec![1.0, 2.0], 1).unwrap();
+        let error = comparable(&pair, &Features::new(vec![0.0; 3], 3).unwrap()).unwrap_err();
+        let expected = "items of 1 features cannot be compared with items of 3: compute both with";
+        assert!(error.to_string().starts_with(expected), "{error}");
         assert_eq!(message(pair.select(&[2])), "there is no item 2 among 2");
     }
 }

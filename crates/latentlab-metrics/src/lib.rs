@@ -24,6 +24,7 @@ mod modes;
 mod moments;
 mod principal;
 mod reconstruction;
+mod representation;
 mod samples;
 mod similarity;
 
@@ -39,6 +40,7 @@ pub use modes::{Coverage, mode_coverage};
 pub use moments::Moments;
 pub use principal::PrincipalComponents;
 pub use reconstruction::{peak_signal_to_noise, squared_error, structural_similarity};
+pub use representation::{Labelled, LinearProbe, neighbour_accuracy};
 pub use samples::{
     ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PrecisionRecall,
     Subsets, class_divergence, classifier_score, confident_share, density_coverage, diversity,
