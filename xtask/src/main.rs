@@ -50,6 +50,9 @@ enum Task {
     /// Draw walks between points of the latent space of the model trained in DIR
     #[command(disable_help_flag = true)]
     Interpolate(Rest),
+    /// Print what the model trained in DIR, or a folder of pictures, is worth
+    #[command(disable_help_flag = true)]
+    Evaluate(Rest),
     /// Write the network of the model trained in DIR to a file, to compare images by
     #[command(disable_help_flag = true)]
     Features(Rest),
@@ -115,6 +118,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Sample(_)
         | Task::Reconstruct(_)
         | Task::Interpolate(_)
+        | Task::Evaluate(_)
         | Task::Features(_)
         | Task::Reproduce(_)
         | Task::Compare(_)

@@ -50,6 +50,9 @@ pub trait Likelihood {
     /// The evidence lower bound of each image, in its parts.
     fn elbo(&self, images: &Tensor, rng: &mut Rng) -> Result<Elbo>;
 
+    /// One draw `z ~ q(z|x)` for each image, `[N, D]`.
+    fn draw_latent(&self, images: &Tensor, rng: &mut Rng) -> Result<Tensor>;
+
     /// `log p(x,z_k) - log q(z_k|x)` for `samples` draws `z_k ~ q(z|x)`, nats, `[samples, N]`. The
     /// log of their mean over k is the importance-weighted bound (Burda et al. 2016, eq. 8).
     fn log_weights(&self, images: &Tensor, samples: usize, rng: &mut Rng) -> Result<Tensor>;

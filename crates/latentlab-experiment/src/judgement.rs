@@ -2,7 +2,7 @@
 //!
 //! The evaluation during training takes the cheap ones of these.
 
-use std::rc::Rc;
+use std::{rc::Rc, sync::Arc};
 
 use candle_core::Tensor;
 use latentlab_core::{Batch, GenerativeModel, Likelihood, Reconstruct, Result};
@@ -29,6 +29,8 @@ const SUBSETS: Subsets = Subsets {
 };
 /// Samples that are looked up among all training images, at most.
 const LOOKED_UP: usize = 2_000;
+/// Rows and columns of the window of the structural similarity (Wang et al. 2004).
+const SIMILARITY_WINDOW: usize = 11;
 /// Images that are encoded at once, and training images whose codes vote on classes.
 const CHUNK: usize = 1_000;
 const KNOWN: usize = 20_000;
@@ -40,10 +42,9 @@ pub type Figures = Vec<(String, Figure)>;
 
 /// What models and pictures are judged by.
 pub struct Judge {
-    dataset: Rc<Dataset>,
+    dataset: Arc<Dataset>,
     likeness: Option<Likeness>,
     images: usize,
-    seed: u64,
 }
 
 impl Judge {
@@ -53,7 +54,7 @@ impl Judge {
     /// # Errors
     /// If the features are for other images.
     pub fn new(
-        dataset: Rc<Dataset>,
+        dataset: Arc<Dataset>,
         features: Option<Rc<FeatureExtractor>>,
         images: usize,
     ) -> crate::Result<Self> {
@@ -61,7 +62,6 @@ impl Judge {
             images: images.min(dataset.len(Split::Test)),
             dataset,
             likeness: None,
-            seed: 0,
         };
         if let Some(features) = features {
             features.check(judge.dataset.info())?;
@@ -170,6 +170,14 @@ impl Judge {
             ("test/kl".to_owned(), of_real(bound.kl(), count)),
             ("test/active_units".to_owned(), of_real(bound.active_units() as f64, count)),
         ];
+        let mut rng = self.stream("latent");
+        let mut latent = Vec::new();
+        for batch in self.test() {
+            latent.push(model.draw_latent(&batch?.images, &mut rng)?);
+        }
+        let aggregate = metrics::aggregate_posterior(&Features::of(&Tensor::cat(&latent, 0)?)?)?;
+        figures.push(("latent/frechet_from_prior".to_owned(), aggregate.frechet));
+        figures.push(("latent/kernel_from_prior".to_owned(), aggregate.kernel));
         if draws > 0 {
             let mut rng = self.stream("importance");
             let at_once = (DRAWS / CHUNK).min(draws);
@@ -185,7 +193,7 @@ impl Judge {
             metrics::squared_error(model, self.test())?,
         )];
         let shape = self.dataset.info().shape;
-        if shape.height.min(shape.width) >= metrics::WINDOW {
+        if shape.height.min(shape.width) >= SIMILARITY_WINDOW {
             let ratio = metrics::peak_signal_to_noise(model, self.test(), 1.0)?;
             let similarity = metrics::structural_similarity(model, self.test(), 1.0)?;
             figures.push(("test/peak_signal_to_noise".to_owned(), ratio));
@@ -208,8 +216,6 @@ impl Judge {
             figures.push(("latent/neighbour_accuracy".to_owned(), vote));
             figures.push(("latent/linear_probe_accuracy".to_owned(), probe));
         }
-        let aggregate = metrics::aggregate_posterior(&test)?;
-        figures.push(("latent/frechet_from_prior".to_owned(), aggregate.distance));
         Ok(figures)
     }
 
@@ -253,8 +259,9 @@ impl Judge {
         self.dataset.images(split, &indices, &candle_core::Device::Cpu)
     }
 
+    /// The same noise for every model, so that two judgements differ by the models alone.
     fn stream(&self, purpose: &str) -> Rng {
-        Rng::stream(self.seed, &format!("judgement/{purpose}"), 0)
+        Rng::stream(0, &format!("judgement/{purpose}"), 0)
     }
 }
 

@@ -25,6 +25,7 @@ mod evenly;
 mod expectation;
 mod features;
 mod figures;
+pub mod judgement;
 mod latent_map;
 pub mod launch;
 mod likeness;

@@ -40,6 +40,11 @@ impl Likelihood for LinearGaussian {
         Ok(Elbo { reconstruction, kl })
     }
 
+    fn draw_latent(&self, images: &Tensor, rng: &mut Rng) -> Result<Tensor> {
+        let z = self.posterior(&images.flatten_all()?, 1, rng)?;
+        Ok(z.reshape(((), 1))?)
+    }
+
     fn log_weights(&self, images: &Tensor, samples: usize, rng: &mut Rng) -> Result<Tensor> {
         let x = images.flatten_all()?;
         let z = self.posterior(&x, samples, rng)?; // [samples, N]

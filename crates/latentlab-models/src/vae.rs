@@ -139,6 +139,11 @@ impl Likelihood for Vae {
         })
     }
 
+    fn draw_latent(&self, images: &Tensor, rng: &mut Rng) -> Result<Tensor> {
+        let (mu, log_var) = self.posterior(images, Mode::Eval)?;
+        Ok(reparameterise(&mu, &log_var, &rng.normal_like(&mu)?)?)
+    }
+
     fn log_weights(&self, images: &Tensor, samples: usize, rng: &mut Rng) -> Result<Tensor> {
         let posterior = self.posterior(images, Mode::Eval)?;
         self.importance_log_weights(images, &posterior, samples, rng, Mode::Eval)

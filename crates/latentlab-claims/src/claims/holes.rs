@@ -107,9 +107,10 @@ fn map(lab: &Lab, trained: &Trained) -> Result<latentlab_train::Picture> {
         let (least, most) = ends[axis];
         least + (most - least) * place as f32 / (SIDE - 1) as f32
     };
-    let points: Vec<[f32; 2]> = (0..SIDE * SIDE)
-        .map(|index| [at(0, index % SIDE), at(1, SIDE - 1 - index / SIDE)])
+    let points: Vec<f32> = (0..SIDE * SIDE)
+        .flat_map(|index| [at(0, index % SIDE), at(1, SIDE - 1 - index / SIDE)])
         .collect();
-    let images = model.decode(&Tensor::new(points.as_slice(), &Device::Cpu)?)?;
+    let points = Tensor::from_vec(points, (SIDE * SIDE, 2), &Device::Cpu)?;
+    let images = model.decode(&points)?;
     Ok(picture::image_grid(&images, SIDE)?)
 }

@@ -188,7 +188,7 @@ impl Which {
     }
 }
 
-fn within(argument: &str, value: usize, least: usize, most: usize) -> Result<()> {
+pub(super) fn within(argument: &str, value: usize, least: usize, most: usize) -> Result<()> {
     if (least..=most).contains(&value) {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 mod describe;
 mod doctor;
 mod draw;
+mod evaluate;
 mod experiment;
 mod features;
 mod list;
@@ -53,6 +54,8 @@ enum Verb {
     Reconstruct(draw::ReconstructArguments),
     /// Draw walks between points of a trained model's latent space
     Interpolate(draw::InterpolateArguments),
+    /// Print what a trained model, or a folder of pictures, is worth
+    Evaluate(evaluate::Arguments),
     /// Write the network of a trained model to a file, to compare images by
     Features(features::Arguments),
     /// Run a run again and compare every byte that is not a time
@@ -168,6 +171,7 @@ fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
         Verb::Sample(arguments) => draw::sample(&arguments, registry),
         Verb::Reconstruct(arguments) => draw::reconstruct(&arguments, registry),
         Verb::Interpolate(arguments) => draw::interpolate(&arguments, registry),
+        Verb::Evaluate(arguments) => evaluate::run(&arguments, registry),
         Verb::Features(arguments) => features::run(&arguments, registry),
         Verb::Reproduce(arguments) => reproduce::run(&arguments, registry),
         Verb::Compare(arguments) => side_by_side::run(&arguments),
