@@ -83,12 +83,11 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// Codes of test images spread over the test set, and their classes if they have any.
-fn encode(
-    model: &dyn Reconstruct,
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<(Vec<Vec<f64>>, Option<Vec<usize>>)> {
+/// Codes of images, one after the other, and their classes if they have any.
+type Codes = (Vec<Vec<f64>>, Option<Vec<usize>>);
+
+/// Encodes test images spread over the test set.
+fn encode(model: &dyn Reconstruct, dataset: &Dataset, device: &Device) -> Result<Codes> {
     let chosen: Vec<usize> = evenly(dataset.len(Split::Test), POINTS).collect();
     let (mut codes, mut classes) = (Vec::new(), Some(Vec::new()));
     for indices in chosen.chunks(CHUNK) {

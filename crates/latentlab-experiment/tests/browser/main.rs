@@ -25,13 +25,14 @@ fn browser() -> Option<Browser> {
             let version = Command::new(name)
                 .arg("--version")
                 .stdout(Stdio::null())
+                .stderr(Stdio::null())
                 .status();
             version.is_ok_and(|status| status.success())
         });
     if found.is_none() {
         // Not captured by the test harness, unlike `eprintln!`.
-        let words = "SKIPPED: the pages were not looked at, for there is no Chromium here";
-        writeln!(std::io::stderr(), "{words}").unwrap();
+        let words = "SKIPPED: the pages were not looked at, for there is no Chromium here\n";
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
     }
     found.map(Browser::start)
 }
@@ -94,6 +95,33 @@ fn assert_silent(browser: &mut Browser) {
     assert!(
         files.count() >= 1,
         "the page itself was not seen to be requested"
+    );
+}
+
+#[test]
+fn the_checks_find_what_they_look_for() {
+    let Some(mut browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("bad.html");
+    let html = "<!doctype html><meta name=viewport content='width=device-width'>\
+                <div style='width:2000px'>wide</div><img src='http://127.0.0.1:9/a.png'>\
+                <script>console.error('told'); throw Error('thrown')</script>";
+    fs::write(&page, html).unwrap();
+    browser.resize(PHONE, 900);
+    browser.open(&page);
+    let found = overflowing(&mut browser).to_string();
+    assert!(
+        found.contains("2000px") && found.contains("the page"),
+        "{found}"
+    );
+    let complaints = browser.complaints().concat();
+    for part in ["told", "thrown", "net::ERR"] {
+        assert!(complaints.contains(part), "no {part} in {complaints}");
+    }
+    let requests = browser.requests();
+    assert!(
+        requests.contains(&"http://127.0.0.1:9/a.png".to_owned()),
+        "{requests:?}"
     );
 }
 
