@@ -60,9 +60,9 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         .filter(|point| (0..2).all(|axis| ranges[axis].contains(&point[axis])))
         .count();
     let note = match plane.shares {
-        None => format!("codes of {} test images, {shown} shown", points.len()),
+        None => format!("{} test images, {shown} of them shown", points.len()),
         Some([first, second]) => format!(
-            "codes of {} test images: {:.1} % of the variance of {dimensions} dimensions",
+            "{} test images, {:.1} % of the variance of {dimensions} dimensions",
             points.len(),
             100.0 * (first + second)
         ),
