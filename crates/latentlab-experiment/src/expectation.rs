@@ -77,17 +77,17 @@ impl Expectation {
         }
     }
 
-    /// What is expected in few words: `-105 ± 1`, `at least 0.98`.
+    /// What is expected in few words: `-105 ± 0.5`, `at least 0.98`, `at most 3 (tolerance 0.1)`.
     pub fn wanted(&self) -> String {
-        let value = number(self.value);
-        let (side, sign) = match self.direction {
-            Direction::Near => ("", "±"),
-            Direction::AtLeast => ("at least ", "-"),
-            Direction::AtMost => ("at most ", "+"),
+        let (value, tolerance) = (self.value, self.tolerance);
+        let side = match self.direction {
+            Direction::Near => return format!("{value} ± {tolerance}"),
+            Direction::AtLeast => "at least",
+            Direction::AtMost => "at most",
         };
-        match self.tolerance {
-            0.0 => format!("{side}{value}"),
-            tolerance => format!("{side}{value} {sign} {}", number(tolerance)),
+        match tolerance {
+            0.0 => format!("{side} {value}"),
+            _ => format!("{side} {value} (tolerance {tolerance})"),
         }
     }
 
@@ -277,13 +277,13 @@ mod tests {
         let expectations = resolve(FILE).unwrap().expect;
         assert_eq!(
             closing_words(&expectations, &figures(-104.75), true),
-            "\n  expected test/elbo -105 ± 0.50000, came -104.75 (+0.25000): met \
+            "\n  expected test/elbo -105 ± 0.5, came -104.75 (+0.25000): met \
              [Kingma and Welling 2014]\
-             \n  expected samples/high_quality at least 0.90000, absent"
+             \n  expected samples/high_quality at least 0.9, absent"
         );
         let early = closing_words(&expectations[1..], &figures(-104.75), false);
         assert!(
-            early.ends_with("0.90000, not judged: the run was stopped early"),
+            early.ends_with("0.9, not judged: the run was stopped early"),
             "{early}"
         );
     }

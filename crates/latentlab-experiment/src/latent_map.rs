@@ -60,9 +60,9 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         .filter(|point| (0..2).all(|axis| ranges[axis].contains(&point[axis])))
         .count();
     let note = match plane.shares {
-        None => format!("codes of {} test images, {shown} shown", points.len()),
+        None => format!("{} test images, {shown} of them shown", points.len()),
         Some([first, second]) => format!(
-            "codes of {} test images: {:.1} % of the variance of {dimensions} dimensions",
+            "{} test images, {:.1} % of the variance of {dimensions} dimensions",
             points.len(),
             100.0 * (first + second)
         ),
@@ -83,12 +83,11 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     Ok(())
 }
 
-/// Codes of test images spread over the test set, and their classes if they have any.
-fn encode(
-    model: &dyn Reconstruct,
-    dataset: &Dataset,
-    device: &Device,
-) -> Result<(Vec<Vec<f64>>, Option<Vec<usize>>)> {
+/// Codes of images, one after the other, and their classes if they have any.
+type Codes = (Vec<Vec<f64>>, Option<Vec<usize>>);
+
+/// Encodes test images spread over the test set.
+fn encode(model: &dyn Reconstruct, dataset: &Dataset, device: &Device) -> Result<Codes> {
     let chosen: Vec<usize> = evenly(dataset.len(Split::Test), POINTS).collect();
     let (mut codes, mut classes) = (Vec::new(), Some(Vec::new()));
     for indices in chosen.chunks(CHUNK) {

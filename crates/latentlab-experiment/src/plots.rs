@@ -1,4 +1,5 @@
-//! Curves of a run as SVG: a small chart for each figure in `metrics.jsonl`, a file for each group.
+//! Plots of a run: a small SVG chart for each figure in `metrics.jsonl`, a file for each group; runs
+//! over one another; points in the plane; pictures one after the other.
 
 mod animation;
 mod chart;

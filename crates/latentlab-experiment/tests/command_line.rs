@@ -115,6 +115,12 @@ fn a_directory_that_is_no_run_is_said_to_be_none() {
         assert_eq!(code, 2);
         assert!(text.contains("no run directory"), "{text}");
     }
+    let (code, text) = failure(&["compare", path, path, "--out", "x.html"]);
+    assert_eq!(code, 2);
+    assert!(
+        text.contains(path) && text.contains("no run directory"),
+        "{text}"
+    );
     let (code, text) = failure(&["sample", path, "--out", "x.png"]);
     assert_eq!(code, 2);
     assert!(text.contains("no run directory"), "{text}");
@@ -188,6 +194,9 @@ fn a_run_leaves_what_the_documentation_promises_and_can_be_drawn() {
         "samples/step-000006.png",
         "reconstructions/step-000006.png",
         "plots/vae.svg",
+        "plots/samples.png",
+        "latent/codes.svg",
+        "tensorboard/events.out.tfevents.0.latentlab",
         "report.html",
         "checkpoints/LATEST",
         "checkpoints/step-000006/params.safetensors",

@@ -10,6 +10,7 @@ use std::{
 };
 
 use latentlab_experiment::{compare::compare, library};
+use latentlab_train::observers::{TensorBoard, read_metrics};
 
 const STEPS: u64 = 24;
 
@@ -49,6 +50,24 @@ fn assert_equal(first: &Path, second: &Path) {
         "hardly anything was compared: {found:?}"
     );
     assert!(found.different.is_empty(), "{:#?}", found.different);
+}
+
+/// TensorBoard's events are those that the records and pictures give when written anew.
+fn assert_events_follow_the_records(run: &Path) {
+    let again = tempfile::tempdir().unwrap();
+    let records = read_metrics(run.join("metrics.jsonl")).unwrap();
+    let folders = ["samples", "reconstructions"].map(|folder| run.join(folder));
+    drop(TensorBoard::open(again.path(), &records, STEPS, folders.to_vec()).unwrap());
+    let read = |folder: &Path| {
+        let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+        fs::read(file.path()).unwrap()
+    };
+    let events = read(&run.join("tensorboard"));
+    assert!(events.len() > 1000, "hardly any events");
+    assert!(
+        events == read(again.path()),
+        "the events tell another story"
+    );
 }
 
 /// A run under way, which ends with the test if that fails.
@@ -136,6 +155,7 @@ fn a_run_killed_at_three_steps_ends_as_if_it_had_not_been() {
         }
         succeed(&arguments);
         assert_equal(&whole, &killed);
+        assert_events_follow_the_records(&killed);
     }
 }
 

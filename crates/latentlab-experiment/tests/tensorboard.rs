@@ -76,8 +76,8 @@ fn tensorboard_reads_what_was_recorded_also_after_a_resumption() {
         .status();
     if !found.is_ok_and(|status| status.success()) {
         // Not captured by the test harness, unlike `eprintln!`.
-        let words = "SKIPPED: no TensorBoard has read the events, for python3 cannot import it";
-        writeln!(std::io::stderr(), "{words}").unwrap();
+        let words = "SKIPPED: no TensorBoard has read the events, for python3 cannot import it\n";
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
         return;
     }
     let folder = tempfile::tempdir().unwrap();

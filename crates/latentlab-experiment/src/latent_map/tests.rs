@@ -43,7 +43,7 @@ fn a_plane_shows_its_codes_and_what_it_decodes_to() {
     assert_eq!((codes.as_str(), decoded.as_str()), (CODES, DECODED));
     let svg = std::str::from_utf8(svg).unwrap();
     assert!(
-        svg.contains("codes of 2000 test images") && svg.contains("z₂"),
+        svg.contains(">2000 test images, 19") && svg.contains("z₂"),
         "{svg:.400}"
     );
     // Ten digits: a cloud and a place in the legend for each.

@@ -30,7 +30,8 @@ pub(crate) struct Scatter {
     pub note: String,
 }
 
-/// Draws the points, with a legend if there are no more classes than colours.
+/// Draws the points, with a legend if there are no more classes than colours. In a file of its own the
+/// ground is white; a page gives it its own colours.
 pub(crate) fn scatter(scatter: &Scatter) -> String {
     let classes = scatter.classes.as_deref().unwrap_or_default();
     let count = classes.iter().max().map_or(0, |last| last + 1);
@@ -50,9 +51,10 @@ pub(crate) fn scatter(scatter: &Scatter) -> String {
     format!(
         "<svg class=\"scatter\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" \
          height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"11\" fill=\"currentColor\" \
-         role=\"img\" aria-label=\"{note}\">\n\
-         <text x=\"12\" y=\"20\" font-size=\"12\">{note}</text>\n{legend}{}{clouds}</svg>\n",
+         font-family=\"system-ui, sans-serif\" font-size=\"11\" color=\"#222\" \
+         fill=\"currentColor\" role=\"img\" aria-label=\"{note}\">\n\
+         <rect class=\"ground\" width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
+         <text x=\"12\" y=\"20\">{note}</text>\n{legend}{}{clouds}</svg>\n",
         scatter.axes()
     )
 }

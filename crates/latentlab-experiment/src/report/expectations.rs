@@ -17,7 +17,7 @@ pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
         .map(|expectation| row(expectation, summary, whole))
         .collect();
     let contents = format!(
-        "<div class=\"wide\">\n<table>\n\
+        "<div class=\"wide\">\n<table class=\"expectations\">\n\
          <thead><tr><th scope=\"col\">figure</th><th scope=\"col\">expected</th>\
          <th scope=\"col\">came</th><th scope=\"col\">difference</th>\
          <th scope=\"col\">verdict</th><th scope=\"col\">source</th></tr></thead>\n\
@@ -42,7 +42,8 @@ fn row(expectation: &Expectation, summary: &Summary, whole: bool) -> String {
         source.push_str(&format!("<small>{protocol}</small>"));
     }
     format!(
-        "<tr><th scope=\"row\">{}</th><td>{}</td><td>{came}</td><td>{difference}</td>\
+        "<tr><th scope=\"row\">{}</th><td data-column=\"expected\">{}</td>\
+         <td data-column=\"came\">{came}</td><td data-column=\"difference\">{difference}</td>\
          <td><span class=\"verdict {class}\">{verdict}</span></td>\
          <td class=\"words\">{source}</td></tr>\n",
         escape(figure),

@@ -135,7 +135,7 @@ fn a_whole_run_is_judged_by_what_was_expected_and_one_stopped_early_is_not() {
     let met = expectation_row(-105.0, 2);
     assert_eq!(unbalanced(&met), [""; 0]);
     for part in [
-        "-105 ± 0.50000",
+        "-105 ± 0.5",
         "-0.25000",
         ">met<",
         "table &lt;2&gt;",

@@ -46,17 +46,25 @@ pub(super) fn figures(sides: &[Side]) -> String {
             .entry(key)
             .or_insert_with(|| sides.iter().map(|side| cell(side, key)).collect());
     }
-    let mut contents = String::new();
+    let (mut all, mut folded) = (String::new(), String::new());
     for group in grouped(cells) {
         let rows = group.figures.iter().map(|(name, cells)| row(name, cells));
-        let table = table(&columns("figure", sides), &rows.collect::<String>());
+        let rows: String = rows.collect();
         let name = escape(group.name);
-        contents.push_str(&match group.is_one_quantity() {
-            true => fold(&format!("{name}/..."), &table),
-            false => format!("<h3>{name}</h3>\n{table}"),
-        });
+        if group.is_one_quantity() {
+            let table = table(&columns("figure", sides), &rows);
+            folded.push_str(&fold(&format!("{name}/..."), &table));
+        } else {
+            let width = sides.len() + 1;
+            all.push_str(&format!(
+                "<tr class=\"group\"><th scope=\"colgroup\" colspan=\"{width}\">{name}</th></tr>\n{rows}"
+            ));
+        }
     }
-    contents
+    match all.is_empty() {
+        true => folded,
+        false => table(&columns("figure", sides), &all) + &folded,
+    }
 }
 
 fn cell(side: &Side, key: &str) -> String {

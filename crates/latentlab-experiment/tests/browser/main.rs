@@ -25,26 +25,27 @@ fn browser() -> Option<Browser> {
             let version = Command::new(name)
                 .arg("--version")
                 .stdout(Stdio::null())
+                .stderr(Stdio::null())
                 .status();
             version.is_ok_and(|status| status.success())
         });
     if found.is_none() {
         // Not captured by the test harness, unlike `eprintln!`.
-        let words = "SKIPPED: the pages were not looked at, for there is no Chromium here";
-        writeln!(std::io::stderr(), "{words}").unwrap();
+        let words = "SKIPPED: the pages were not looked at, for there is no Chromium here\n";
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
     }
     found.map(Browser::start)
 }
 
 /// A short run with everything that a report can show.
-fn run(out: &Path, seed: &str) -> PathBuf {
+fn run(out: &Path, seed: &str, latent: &str) -> PathBuf {
     let expect = "expect=[{ figure = \"test/elbo\", value = -500.0, tolerance = 500.0, source = \
                   \"a table of a long paper\", protocol = \"all images of the test set\" }]";
     let status = Command::new(env!("CARGO_BIN_EXE_latentlab"))
         .args(["experiment", "vae-mnist", "--smoke", "--seed", seed])
         .args([
             "--set",
-            "model.config.latent=2",
+            &format!("model.config.latent={latent}"),
             "--set",
             "samples.every=1",
             "--set",
@@ -71,12 +72,18 @@ fn look(browser: &mut Browser, page: &Path, width: u64, name: &str) {
     fs::write(folder.join(format!("{name}-{width}.png")), png).unwrap();
 }
 
-/// What the open page draws beyond its right edge, scrolling boxes aside.
+/// What the open page draws beyond its right edge, scrolling boxes aside, and what its charts write
+/// beyond theirs.
 fn overflowing(browser: &mut Browser) -> Value {
     browser.evaluate(
         "[...document.querySelectorAll('body *')]
            .filter((one) => !one.closest('.wide > *, pre > *'))
            .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
+           .concat([...document.querySelectorAll('svg text')].filter((text) => {
+             const [inner, outer] = [text, text.closest('svg')].map((one) => one.getBoundingClientRect());
+             return inner.left < outer.left || inner.right > outer.right
+               || inner.top < outer.top || inner.bottom > outer.bottom;
+           }))
            .map((one) => one.outerHTML.slice(0, 80))
            .concat(document.documentElement.scrollWidth > innerWidth ? ['the page'] : [])",
     )
@@ -98,10 +105,37 @@ fn assert_silent(browser: &mut Browser) {
 }
 
 #[test]
+fn the_checks_find_what_they_look_for() {
+    let Some(mut browser) = browser() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("bad.html");
+    let html = "<!doctype html><meta name=viewport content='width=device-width'>\
+                <div style='width:2000px'>wide</div>\
+                <svg width=50 height=20><text y=15>far too long for this</text></svg><img src='http://127.0.0.1:9/a.png'>\
+                <script>console.error('told'); throw Error('thrown')</script>";
+    fs::write(&page, html).unwrap();
+    browser.resize(PHONE, 900);
+    browser.open(&page);
+    let found = overflowing(&mut browser).to_string();
+    for part in ["2000px", "the page", "far too long"] {
+        assert!(found.contains(part), "no {part} in {found}");
+    }
+    let complaints = browser.complaints().concat();
+    for part in ["told", "thrown", "net::ERR"] {
+        assert!(complaints.contains(part), "no {part} in {complaints}");
+    }
+    let requests = browser.requests();
+    assert!(
+        requests.contains(&"http://127.0.0.1:9/a.png".to_owned()),
+        "{requests:?}"
+    );
+}
+
+#[test]
 fn a_report_is_silent_fits_a_phone_and_its_slider_changes_the_picture() {
     let Some(mut browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let report = run(&folder.path().join("run"), "0").join("report.html");
+    let report = run(&folder.path().join("run"), "0", "2").join("report.html");
     for width in [1280, PHONE] {
         look(&mut browser, &report, width, "report");
         assert_eq!(overflowing(&mut browser), json!([]), "at {width} pixels");
@@ -146,7 +180,7 @@ fn a_report_is_silent_fits_a_phone_and_its_slider_changes_the_picture() {
 fn a_report_without_scripts_shows_every_picture_and_no_slider() {
     let Some(mut browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let report = run(&folder.path().join("run"), "0").join("report.html");
+    let report = run(&folder.path().join("run"), "0", "2").join("report.html");
     browser.command(
         "Emulation.setScriptExecutionDisabled",
         json!({ "value": true }),
@@ -173,7 +207,7 @@ fn a_report_without_scripts_shows_every_picture_and_no_slider() {
 fn a_page_is_dark_where_dark_is_wanted() {
     let Some(mut browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let report = run(&folder.path().join("run"), "0").join("report.html");
+    let report = run(&folder.path().join("run"), "0", "20").join("report.html");
     let mut grounds = Vec::new();
     for scheme in ["light", "dark"] {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
@@ -185,6 +219,11 @@ fn a_page_is_dark_where_dark_is_wanted() {
         let colours = "[getComputedStyle(document.body).backgroundColor, \
                         getComputedStyle(document.querySelector('.hue-1')).color]";
         grounds.push(browser.evaluate(colours));
+        assert_eq!(
+            overflowing(&mut browser),
+            json!([]),
+            "of a latent space of 20 dimensions"
+        );
     }
     assert_eq!(
         grounds[0],
@@ -197,7 +236,7 @@ fn a_page_is_dark_where_dark_is_wanted() {
 fn a_comparison_is_silent_and_fits_a_phone() {
     let Some(mut browser) = browser() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let runs = ["0", "1"].map(|seed| run(&folder.path().join(format!("seed-{seed}")), seed));
+    let runs = ["0", "1"].map(|seed| run(&folder.path().join(format!("seed-{seed}")), seed, "2"));
     let page = folder.path().join("comparison.html");
     let status = Command::new(env!("CARGO_BIN_EXE_latentlab"))
         .arg("compare")

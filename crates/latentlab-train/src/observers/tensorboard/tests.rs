@@ -20,8 +20,7 @@ fn checksum(bytes: &[u8]) -> u32 {
             sum = (sum >> 1) ^ if sum & 1 == 1 { 0x82f6_3b78 } else { 0 };
         }
     }
-    let sum = !sum;
-    (sum >> 15 | sum << 17).wrapping_add(0xa282_ead8)
+    (!sum).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// The messages of a file, each with both checksums right.
