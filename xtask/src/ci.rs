@@ -5,7 +5,11 @@ use std::{fs, io, time::Instant};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use crate::{cargo, program, tidy, workspace};
+use crate::{
+    cargo,
+    program::{self, Program},
+    tidy, workspace,
+};
 
 /// What `latentlab list --json` says, as far as it matters here.
 #[derive(Deserialize)]
@@ -51,7 +55,7 @@ pub fn run() -> Result<()> {
 /// Trains each experiment that the program knows for a few steps, into empty folders.
 fn smoke_runs() -> Result<()> {
     let listing = step("build", || {
-        let mut list = program::command(&[])?;
+        let mut list = program::command(Program::Latentlab, &[])?;
         let json = cargo::output(list.args(["list", "--json"]))?;
         serde_json::from_str::<Listing>(&json).context("`latentlab list --json` is no listing")
     })?;
@@ -69,7 +73,7 @@ fn smoke_runs() -> Result<()> {
     }
     for Experiment { name } in listing.experiments {
         step(&format!("smoke {name}"), || {
-            let mut experiment = program::command(&[])?;
+            let mut experiment = program::command(Program::Latentlab, &[])?;
             experiment
                 .args(["experiment", &name, "--smoke", "--out"])
                 .arg(folder.join(&name));

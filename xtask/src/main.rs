@@ -14,6 +14,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Result;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use program::Program;
 
 #[derive(Parser)]
 #[command(
@@ -62,6 +63,9 @@ enum Task {
     /// Show the runs in DIR DIR... side by side on one page
     #[command(disable_help_flag = true)]
     Compare(Rest),
+    /// Measure what is said of AE, VAE and GAN, by NAME or all: a verdict and a page each
+    #[command(disable_help_flag = true)]
+    Claims(Rest),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -122,7 +126,10 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Features(_)
         | Task::Reproduce(_)
         | Task::Compare(_)
-        | Task::Doctor(_) => return program::run(std::env::args_os().skip(1)),
+        | Task::Doctor(_) => {
+            return program::run(Program::Latentlab, std::env::args_os().skip(1));
+        }
+        Task::Claims(rest) => return program::run(Program::Claims, rest.arguments),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
         Task::Bench(bench) => bench::run(bench)?,
         Task::Tidy => tidy::run()?,

@@ -1,4 +1,5 @@
-//! The program `latentlab`: built when it is out of date, then run in the place of this process.
+//! The programs of the workspace: built when they are out of date, then run in the place of this
+//! process.
 
 use std::{
     ffi::OsString,
@@ -14,58 +15,78 @@ use clap::error::ErrorKind;
 
 use crate::{cargo, workspace};
 
-/// Builds `latentlab` and hands over to it with `arguments`, less `--features`, which Cargo gets.
+/// A program of the workspace.
+#[derive(Clone, Copy)]
+pub enum Program {
+    /// `latentlab`, which trains, judges and draws.
+    Latentlab,
+    /// `latentlab-claims`, which measures what is said of models.
+    Claims,
+}
+
+impl Program {
+    /// Its name, and that of its crate.
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Latentlab => ["latentlab", "latentlab-experiment"],
+            Self::Claims => ["latentlab-claims", "latentlab-claims"],
+        }
+    }
+}
+
+/// Builds `program` and hands over to it with `arguments`, less `--features`, which Cargo gets.
 ///
 /// On Unix this returns only on failure: the program takes over the process, and with it the
 /// terminal and its signals. Elsewhere the exit code is the program's.
 ///
 /// # Errors
 /// If `--features` lacks its value, or the program cannot be built or started.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
+pub fn run(program: Program, arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
     let (features, arguments) = split_features(arguments)?;
-    hand_over(command(&features)?.args(arguments))
+    hand_over(command(program, &features)?.args(arguments))
 }
 
-/// Builds `latentlab` with these features if it is out of date; returns it ready to be given
-/// arguments and run in the current folder.
+/// Builds `program` with these features if it is out of date; returns it ready to be given arguments
+/// and run in the current folder.
 ///
 /// # Errors
 /// If it cannot be built.
-pub fn command(features: &[String]) -> Result<Command> {
-    let mut command = Command::new(build(features)?);
+pub fn command(program: Program, features: &[String]) -> Result<Command> {
+    let mut command = Command::new(build(program, features)?);
     // Without it candle drops the gradient of a gradient, and penalties on gradients train nothing.
     command.env("CANDLE_GRAD_DO_NOT_DETACH", "1");
     Ok(command)
 }
 
-fn build(features: &[String]) -> Result<PathBuf> {
-    let name = format!("latentlab{}", std::env::consts::EXE_SUFFIX);
-    let program = workspace::metadata()?
+fn build(program: Program, features: &[String]) -> Result<PathBuf> {
+    let [program, package] = program.names();
+    let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+    let built = workspace::metadata()?
         .target_directory
         .join("release")
         .join(name);
-    let mut build = cargo::command(["build", "--release", "--package", "latentlab-experiment"]);
-    build.args(["--bin", "latentlab"]);
+    let mut build = cargo::command(["build", "--release", "--package", package]);
+    build.args(["--bin", program]);
     if !features.is_empty() {
         build.arg("--features").arg(features.join(","));
     }
 
-    if program.exists() && features.is_empty() {
+    if built.exists() && features.is_empty() {
         build.arg("--quiet");
-        notify_when_slow(|| cargo::succeed(&mut build))?;
+        notify_when_slow(program, || cargo::succeed(&mut build))?;
     } else {
-        eprintln!("building latentlab; the first build takes some minutes");
+        eprintln!("building {program}; the first build takes some minutes");
         cargo::succeed(&mut build)?;
     }
-    Ok(program)
+    Ok(built)
 }
 
 /// Says after two seconds that a silent build is under way.
-fn notify_when_slow<T>(build: impl FnOnce() -> T) -> T {
+fn notify_when_slow<T>(program: &'static str, build: impl FnOnce() -> T) -> T {
     let (_running, end) = mpsc::channel::<()>();
     thread::spawn(move || {
         if end.recv_timeout(Duration::from_secs(2)) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("building latentlab");
+            eprintln!("building {program}");
         }
     });
     build()

@@ -214,9 +214,10 @@ fn label(value: f64) -> String {
 
 /// From the least to the largest value, never empty.
 fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
-    let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
-        (least.min(value), most.max(value))
-    });
+    let (least, most) = values.fold(
+        (f64::INFINITY, f64::NEG_INFINITY),
+        |(least, most), value| (least.min(value), most.max(value)),
+    );
     match least.partial_cmp(&most) {
         Some(std::cmp::Ordering::Less) => least..most,
         Some(std::cmp::Ordering::Equal) => least - 0.5..most + 0.5,
@@ -262,7 +263,13 @@ mod tests {
             let ticks = scale.ticks(&range).into_iter();
             ticks.map(|(_, label)| label).collect()
         };
-        assert_eq!(labels(Scale::Linear, 0.0..1.0), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
-        assert_eq!(labels(Scale::Logarithmic, 0.0..3.0), ["1", "10", "100", "1000"]);
+        assert_eq!(
+            labels(Scale::Linear, 0.0..1.0),
+            ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+        );
+        assert_eq!(
+            labels(Scale::Logarithmic, 0.0..3.0),
+            ["1", "10", "100", "1000"]
+        );
     }
 }

@@ -46,7 +46,11 @@ pub(crate) fn drawings(count: usize) -> Result<Tensor> {
             values.push((1.8 - distance.abs()).clamp(0.0, 1.0) as f32);
         }
     }
-    Ok(Tensor::from_vec(values, (count, 1, SIDE, SIDE), &Device::Cpu)?)
+    Ok(Tensor::from_vec(
+        values,
+        (count, 1, SIDE, SIDE),
+        &Device::Cpu,
+    )?)
 }
 
 #[cfg(test)]
@@ -71,7 +75,15 @@ mod tests {
         let images = drawings(1).unwrap();
         let moved = shifted(&images, 3).unwrap();
         let row = |images: &Tensor| -> Vec<f32> {
-            images.squeeze(0).unwrap().squeeze(0).unwrap().get(14).unwrap().to_vec1().unwrap()
+            images
+                .squeeze(0)
+                .unwrap()
+                .squeeze(0)
+                .unwrap()
+                .get(14)
+                .unwrap()
+                .to_vec1()
+                .unwrap()
         };
         assert_eq!(row(&moved)[..3], [0.0; 3]);
         assert_eq!(row(&moved)[3..], row(&images)[..25]);
@@ -81,6 +93,9 @@ mod tests {
     fn drawings_have_about_as_much_ink_as_digits() {
         let mean = drawings(300).unwrap().mean_all().unwrap();
         let mean: f32 = mean.to_scalar().unwrap();
-        assert!((0.08..0.25).contains(&mean), "digits have 0.13, these {mean}");
+        assert!(
+            (0.08..0.25).contains(&mean),
+            "digits have 0.13, these {mean}"
+        );
     }
 }

@@ -164,10 +164,7 @@ impl Trained {
     ///
     /// # Errors
     /// Those of reading checkpoints and of `look`.
-    pub fn at_checkpoints(
-        &self,
-        mut look: impl FnMut(u64, &Session) -> Result<()>,
-    ) -> Result<()> {
+    pub fn at_checkpoints(&self, mut look: impl FnMut(u64, &Session) -> Result<()>) -> Result<()> {
         let checkpoints = CheckpointStore::open(self.directory.join("checkpoints"))?;
         for step in checkpoints.steps()? {
             self.session.store.load(&checkpoints.load(step)?.params)?;

@@ -49,7 +49,9 @@ fn section(claim: &Claim, finding: &Finding, quick: bool, pictures: &[String]) -
         claim.method,
         table(&Table {
             caption: "What was asked before the first run, and what came:".to_owned(),
-            head: ["figure", "asked", "came", "met"].map(str::to_owned).to_vec(),
+            head: ["figure", "asked", "came", "met"]
+                .map(str::to_owned)
+                .to_vec(),
             rows: finding.criteria.iter().map(criterion).collect(),
         })
     );
@@ -130,13 +132,21 @@ mod tests {
         page(&CLAIMS[1], &finding(0.98), false, docs.path()).unwrap();
         page(&CLAIMS[0], &finding(0.5), false, docs.path()).unwrap();
         let index = fs::read_to_string(docs.path().join("claims.md")).unwrap();
-        let rows: Vec<_> = index.lines().filter(|line| line.contains("](claims/")).collect();
+        let rows: Vec<_> = index
+            .lines()
+            .filter(|line| line.contains("](claims/"))
+            .collect();
         assert_eq!(rows.len(), 2);
-        assert!(rows[0].contains("does not hold") && rows[0].contains("0.5000 (>= 0.9700, missed)"));
+        assert!(
+            rows[0].contains("does not hold") && rows[0].contains("0.5000 (>= 0.9700, missed)")
+        );
         assert!(rows[1].contains(" | holds | accuracy: 0.9800 (>= 0.9700) |"));
         let name = CLAIMS[1].name;
         let page = fs::read_to_string(docs.path().join(format!("claims/{name}.md"))).unwrap();
-        assert!(page.contains(&format!("![a chart]({name}-1.svg)")), "{page}");
+        assert!(
+            page.contains(&format!("![a chart]({name}-1.svg)")),
+            "{page}"
+        );
         assert!(docs.path().join(format!("claims/{name}-1.svg")).is_file());
     }
 
@@ -144,7 +154,10 @@ mod tests {
     fn a_quick_page_says_so() {
         let docs = tempfile::tempdir().unwrap();
         page(&CLAIMS[0], &finding(0.98), true, docs.path()).unwrap();
-        for file in ["claims.md".to_owned(), format!("claims/{}.md", CLAIMS[0].name)] {
+        for file in [
+            "claims.md".to_owned(),
+            format!("claims/{}.md", CLAIMS[0].name),
+        ] {
             let text = fs::read_to_string(docs.path().join(file)).unwrap();
             assert!(text.contains("(quick: "), "{text}");
         }

@@ -186,10 +186,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If the features are those of another network.
-    pub fn class_probabilities(
-        &self,
-        features: &Tensor,
-    ) -> latentlab_core::Result<Option<Tensor>> {
+    pub fn class_probabilities(&self, features: &Tensor) -> latentlab_core::Result<Option<Tensor>> {
         let Self::Network(network) = self else {
             return Ok(None);
         };

@@ -139,10 +139,16 @@ impl Judge {
             put("density", found.density);
             put("coverage", found.coverage);
             if let Some(probabilities) = &seen.probabilities {
-                put("classifier_score", metrics::classifier_score(probabilities, 10)?);
+                put(
+                    "classifier_score",
+                    metrics::classifier_score(probabilities, 10)?,
+                );
             }
             let mut rng = self.stream("diversity");
-            put("diversity", metrics::diversity(real, generated, PAIRS, &mut rng)?);
+            put(
+                "diversity",
+                metrics::diversity(real, generated, PAIRS, &mut rng)?,
+            );
         }
         put("spread", metrics::pixel_deviation(samples)?);
         let found = self.memorisation(samples)?;
@@ -152,10 +158,13 @@ impl Judge {
 
     /// Samples and test images, looked up among all training images by their values.
     fn memorisation(&self, samples: &Tensor) -> Result<Memorisation> {
-        let looked_up = |images: &Tensor| Features::of(&images.narrow(0, 0, LOOKED_UP.min(images.dim(0)?))?);
+        let looked_up =
+            |images: &Tensor| Features::of(&images.narrow(0, 0, LOOKED_UP.min(images.dim(0)?))?);
         let training = self.images_of(Split::Train, usize::MAX)?.images;
         let training = Features::of(&training)?;
-        let held_out = self.images_of(Split::Test, LOOKED_UP.min(self.images))?.images;
+        let held_out = self
+            .images_of(Split::Test, LOOKED_UP.min(self.images))?
+            .images;
         let near = |images| metrics::nearest_neighbours(images, &training);
         metrics::memorisation(&near(&looked_up(samples)?)?, &near(&looked_up(&held_out)?)?)
     }
@@ -166,9 +175,15 @@ impl Judge {
         let count = bound.elbo.real;
         let mut figures = vec![
             ("test/elbo".to_owned(), bound.elbo),
-            ("test/reconstruction".to_owned(), of_real(bound.reconstruction, count)),
+            (
+                "test/reconstruction".to_owned(),
+                of_real(bound.reconstruction, count),
+            ),
             ("test/kl".to_owned(), of_real(bound.kl(), count)),
-            ("test/active_units".to_owned(), of_real(bound.active_units() as f64, count)),
+            (
+                "test/active_units".to_owned(),
+                of_real(bound.active_units() as f64, count),
+            ),
         ];
         let mut rng = self.stream("latent");
         let mut latent = Vec::new();
@@ -256,7 +271,8 @@ impl Judge {
     fn images_of(&self, split: Split, count: usize) -> Result<Batch> {
         let count = count.min(self.dataset.len(split));
         let indices: Vec<usize> = (0..count).collect();
-        self.dataset.images(split, &indices, &candle_core::Device::Cpu)
+        self.dataset
+            .images(split, &indices, &candle_core::Device::Cpu)
     }
 
     /// The same noise for every model, so that two judgements differ by the models alone.

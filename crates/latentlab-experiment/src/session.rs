@@ -50,7 +50,8 @@ impl Session {
                            with `data.test_fraction = 0.1`";
             return Err(latentlab_core::Error::config("data", problem).into());
         }
-        let features = FeatureExtractor::choose(&experiment.evaluate.features, &data.source, registry)?;
+        let features =
+            FeatureExtractor::choose(&experiment.evaluate.features, &data.source, registry)?;
         if let Some(features) = &features {
             features.check(dataset.info())?;
         }

@@ -12,8 +12,8 @@
 //! # Ok::<(), latentlab_core::Error>(())
 //! ```
 
-mod classification;
 mod aggregate;
+mod classification;
 mod confidence;
 mod density;
 mod distribution;
@@ -28,8 +28,8 @@ mod representation;
 mod samples;
 mod similarity;
 
-pub use classification::{Classification, classification};
 pub use aggregate::{AggregatePosterior, aggregate_posterior};
+pub use classification::{Classification, classification};
 pub use confidence::{Confidence, confidence};
 pub use density::{log_mixture_density, optimal_discriminator};
 pub use distribution::{class_shares, entropy, jensen_shannon, kullback_leibler, total_variation};

@@ -47,7 +47,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
             test.size()?,
             train.size()?
         ),
-        &["d", "AE error", "PCA error", "AE neighbours", "PCA neighbours"],
+        &[
+            "d",
+            "AE error",
+            "PCA error",
+            "AE neighbours",
+            "PCA neighbours",
+        ],
     );
     let pixels = Features::of(&train.images)?;
     let test_pixels = Features::of(&test.images)?;
@@ -64,7 +70,10 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let accuracy = neighbours(&codes, &train, &test_codes, &test)?;
         let components = PrincipalComponents::of(&pixels, size)?;
         let linear_error = components.squared_error(&test_pixels)?.value;
-        let (known, asked) = (components.project(&pixels)?, components.project(&test_pixels)?);
+        let (known, asked) = (
+            components.project(&pixels)?,
+            components.project(&test_pixels)?,
+        );
         let linear_accuracy = neighbours(&known, &train, &asked, &test)?;
         let row = [error, linear_error, accuracy, linear_accuracy];
         table.row(size.to_string(), &row);

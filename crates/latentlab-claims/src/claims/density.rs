@@ -43,7 +43,9 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let model = model.ok_or_else(|| Error::Argument("the model has no likelihood".to_owned()))?;
     let places: Vec<usize> = (0..COUNT).collect();
     let dataset = &trained.session.dataset;
-    let digits = dataset.images(Split::Test, &places, &trained.session.device)?.images;
+    let digits = dataset
+        .images(Split::Test, &places, &trained.session.device)?
+        .images;
     let draws = lab.choose(1000, 200);
     let bound = |images: &Tensor, samples: usize| -> Result<Vec<f64>> {
         let mut rng = Rng::stream(0, "claims/density", samples as u64);
@@ -61,7 +63,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut finding = Finding::default();
     let mut table = Table::new(
         format!("Bounds on log p(x) of {COUNT} binarised test images, nats:"),
-        &["draws k", "bound", "standard error", "rise", "its standard error"],
+        &[
+            "draws k",
+            "bound",
+            "standard error",
+            "rise",
+            "its standard error",
+        ],
     );
     let (mut before, mut curve) = (None::<Vec<f64>>, Vec::new());
     let mut least_rise = f64::INFINITY;
@@ -85,16 +93,25 @@ fn measure(lab: &Lab) -> Result<Finding> {
         before = Some(bounds);
     }
     let known = before.unwrap_or_default();
-    finding.at_least("least rise of the bound with k, in standard errors", least_rise, -2.0);
+    finding.at_least(
+        "least rise of the bound with k, in standard errors",
+        least_rise,
+        -2.0,
+    );
     let gap = curve.last().map_or(f64::NAN, |last| last.1 - curve[0].1);
     finding.at_least("nats between the ELBO and the tightest bound", gap, 1.0);
 
     let mut others = Table::new(
         format!("log p(x) by {draws} draws, {COUNT} images each:"),
-        &["images", "mean, nats", "share of pairs in which a digit is likelier"],
+        &[
+            "images",
+            "mean, nats",
+            "share of pairs in which a digit is likelier",
+        ],
     );
     others.row("digits", &[mean_and_error(&known).0, 0.5]);
-    let binary = |images: Tensor| -> Result<Tensor> { Ok(images.ge(0.5)?.to_dtype(digits.dtype())?) };
+    let binary =
+        |images: Tensor| -> Result<Tensor> { Ok(images.ge(0.5)?.to_dtype(digits.dtype())?) };
     let kinds = [
         ("digits shuffled", foreign::shuffled(&digits)?, true),
         ("digits inverted", foreign::inverted(&digits)?, true),
@@ -107,7 +124,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let share = share_likelier(&known, &found);
         others.row(name, &[mean_and_error(&found).0, share]);
         if asked {
-            finding.at_least(format!("share of pairs, digits against {name}"), share, 0.99);
+            finding.at_least(
+                format!("share of pairs, digits against {name}"),
+                share,
+                0.99,
+            );
         }
     }
     finding.chart(

@@ -46,7 +46,14 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut finding = Finding::default();
     let mut table = Table::new(
         "10,000 test images and samples:",
-        &["β", "reconstruction", "KL", "active units", "Fréchet distance", "share sure"],
+        &[
+            "β",
+            "reconstruction",
+            "KL",
+            "active units",
+            "Fréchet distance",
+            "share sure",
+        ],
     );
     let mut rows = Vec::new();
     let mut shown = Vec::new();
@@ -57,7 +64,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let quality = judge.quality(&images)?;
         let figure = |name: &str| trained.figure(&format!("test/{name}"));
         let (nll, kl) = (figure("reconstruction")?, figure("kl")?);
-        let row = [nll, kl, figure("active_units")?, quality.frechet, quality.sure];
+        let row = [
+            nll,
+            kl,
+            figure("active_units")?,
+            quality.frechet,
+            quality.sure,
+        ];
         table.row(beta.to_string(), &row);
         rows.push(row);
         shown.push(images.narrow(0, 0, 10)?);
@@ -70,11 +83,27 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let points = WEIGHTS.iter().zip(&rows);
         points.map(|(beta, row)| (*beta, row[column])).collect()
     };
-    finding.at_least("nats that the stored distributions hold at β = 1", deviation, 10.0);
+    finding.at_least(
+        "nats that the stored distributions hold at β = 1",
+        deviation,
+        10.0,
+    );
     let (none, one) = (rows[0], rows[4]);
-    finding.at_most("Fréchet distance of samples, β = 1 over β = 0", one[3] / none[3], 0.5);
-    finding.at_most("reconstruction, β = 0 over β = 4", none[0] / rows[6][0], 0.9);
-    finding.at_most("active units at β = 4 (of 16): the others have collapsed", rows[6][2], 12.0);
+    finding.at_most(
+        "Fréchet distance of samples, β = 1 over β = 0",
+        one[3] / none[3],
+        0.5,
+    );
+    finding.at_most(
+        "reconstruction, β = 0 over β = 4",
+        none[0] / rows[6][0],
+        0.9,
+    );
+    finding.at_most(
+        "active units at β = 4 (of 16): the others have collapsed",
+        rows[6][2],
+        12.0,
+    );
     finding.chart(
         Chart::new("nats per test image", "β")
             .with("reconstruction", curve(0))

@@ -35,7 +35,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
 fn at_logits(finding: &mut Finding) -> Result<()> {
     let mut table = Table::new(
         "The losses at one generated image:",
-        &["D(G(z))", "minimax loss", "its gradient", "non-saturating loss", "its gradient"],
+        &[
+            "D(G(z))",
+            "minimax loss",
+            "its gradient",
+            "non-saturating loss",
+            "its gradient",
+        ],
     );
     let mut curves = [vec![], vec![]];
     for exponent in -8..=8 {
@@ -59,8 +65,16 @@ fn at_logits(finding: &mut Finding) -> Result<()> {
         table.row(format!("{probability:.8}"), &row);
     }
     let at_minus_4 = |curve: &[(f64, f64)]| curve[4].1; // D(G(z)) = 1e-4
-    finding.at_most("gradient at D(G(z)) = 1e-4, minimax", at_minus_4(&curves[0]), 1e-3);
-    finding.at_least("gradient at D(G(z)) = 1e-4, non-saturating", at_minus_4(&curves[1]), 0.999);
+    finding.at_most(
+        "gradient at D(G(z)) = 1e-4, minimax",
+        at_minus_4(&curves[0]),
+        1e-3,
+    );
+    finding.at_least(
+        "gradient at D(G(z)) = 1e-4, non-saturating",
+        at_minus_4(&curves[1]),
+        0.999,
+    );
     let [minimax, non_saturating] = curves;
     finding.chart(
         Chart::new("size of the gradient at the logit of D(G(z))", "logit")
@@ -95,10 +109,14 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
     let mut curves = [vec![], vec![]];
     trained.at_checkpoints(|step, session| {
         let critic = session.model.critic();
-        let critic = critic.ok_or_else(|| Error::Argument("the model judges nothing".to_owned()))?;
+        let critic =
+            critic.ok_or_else(|| Error::Argument("the model judges nothing".to_owned()))?;
         let fakes = samples(&*session.model, 1000, 0)?;
         let logits = critic.logits(&fakes)?.to_vec1::<f32>()?;
-        let mean = logits.iter().map(|logit| 1.0 / (1.0 + f64::from(-logit).exp())).sum::<f64>();
+        let mean = logits
+            .iter()
+            .map(|logit| 1.0 / (1.0 + f64::from(-logit).exp()))
+            .sum::<f64>();
         confidence_of_d.push((step as f64, mean / logits.len() as f64));
         for ((name, _), curve) in GAMES.iter().zip(&mut curves) {
             curve.push((step as f64, generator_gradient(session, name)?));
@@ -119,11 +137,14 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
     );
     let [minimax, non_saturating] = curves;
     finding.chart(
-        Chart::new("a generator held fixed: norm of its gradient, and D(G(z))", "steps of D")
-            .scaled(Scale::Linear, Scale::Logarithmic)
-            .with("minimax", minimax)
-            .with("non-saturating", non_saturating)
-            .with("D(G(z))", confidence_of_d),
+        Chart::new(
+            "a generator held fixed: norm of its gradient, and D(G(z))",
+            "steps of D",
+        )
+        .scaled(Scale::Linear, Scale::Logarithmic)
+        .with("minimax", minimax)
+        .with("non-saturating", non_saturating)
+        .with("D(G(z))", confidence_of_d),
     );
     Ok(())
 }

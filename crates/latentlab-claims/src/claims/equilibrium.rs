@@ -24,11 +24,21 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut identity = vec![0f32; 36];
     (0..6).for_each(|face| identity[7 * face] = 1.0);
     let faces = Tensor::from_vec(identity, (6, 6, 1, 1), &Device::Cpu)?;
-    let modes: Vec<f32> = ring_modes().into_iter().flatten().map(|x| x as f32).collect();
+    let modes: Vec<f32> = ring_modes()
+        .into_iter()
+        .flatten()
+        .map(|x| x as f32)
+        .collect();
     let modes = Tensor::from_vec(modes, (8, 2, 1, 1), &Device::Cpu)?;
     for (data, name, generator, p, places) in [
         ("dice", "fair_die", Generator::FairDie, DICE.to_vec(), faces),
-        ("ring", "loaded_ring", Generator::LoadedRing, vec![0.125; 8], modes),
+        (
+            "ring",
+            "loaded_ring",
+            Generator::LoadedRing,
+            vec![0.125; 8],
+            modes,
+        ),
     ] {
         let mut file = toml::toml! {
             batch_size = 512
@@ -45,13 +55,21 @@ fn measure(lab: &Lab) -> Result<Finding> {
         super::set(&mut file, "model.config.generator", name)?;
         let trained = lab.train(&format!("fixed-{data}"), &file)?;
         let critic = trained.model().critic();
-        let critic = critic.ok_or_else(|| Error::Argument("the model judges nothing".to_owned()))?;
+        let critic =
+            critic.ok_or_else(|| Error::Argument("the model judges nothing".to_owned()))?;
         let logits = critic.logits(&places)?.to_vec1::<f32>()?;
 
         let q = generator.probabilities();
         let mut table = Table::new(
             format!("{data}:"),
-            &["outcome", "p", "q", "p / (p + q)", "trained D", "difference"],
+            &[
+                "outcome",
+                "p",
+                "q",
+                "p / (p + q)",
+                "trained D",
+                "difference",
+            ],
         );
         let (mut worst, mut value) = (0f64, 0.0);
         let (mut closed, mut found) = (Vec::new(), Vec::new());
@@ -61,7 +79,10 @@ fn measure(lab: &Lab) -> Result<Finding> {
             let judged = 1.0 / (1.0 + f64::from(-logit).exp());
             worst = worst.max((judged - best).abs());
             let terms = [p * judged.ln(), q * (1.0 - judged).ln()];
-            value += terms.into_iter().filter(|term| term.is_finite()).sum::<f64>();
+            value += terms
+                .into_iter()
+                .filter(|term| term.is_finite())
+                .sum::<f64>();
             closed.push((outcome as f64 + 1.0, best));
             found.push((outcome as f64 + 1.0, judged));
             let row = [p, q, best, judged, judged - best];
@@ -69,7 +90,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
         }
         let best = 2.0 * jensen_shannon(&p, &q)? - 4f64.ln();
         finding.at_most(format!("{data}: largest |D - p / (p + q)|"), worst, 0.03);
-        finding.at_most(format!("{data}: |V - (2 JS - ln 4)|"), (value - best).abs(), 0.01);
+        finding.at_most(
+            format!("{data}: |V - (2 JS - ln 4)|"),
+            (value - best).abs(),
+            0.01,
+        );
         finding.chart(
             Chart::new(format!("{data}: D at each outcome"), "outcome")
                 .with("p / (p + q)", closed)

@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{
-    Batch, Criticise, DataInfo, Error, GenerativeModel, ModelSpec, Loss, Phase, Result, Step,
+    Batch, Criticise, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result, Step,
 };
 use latentlab_data::{RING_DEVIATION, ring_modes};
 use latentlab_losses::adversarial::{Objective, Smoothing};
@@ -109,7 +109,9 @@ impl ModelSpec for FixedGenerator {
         let discriminator = params.at("discriminator");
         Ok(Self {
             generator: config.generator,
-            discriminator: config.discriminator.encoder(data.shape, 1, &discriminator)?,
+            discriminator: config
+                .discriminator
+                .encoder(data.shape, 1, &discriminator)?,
             dtype: params.dtype(),
             device: params.device().clone(),
         })
@@ -118,7 +120,9 @@ impl ModelSpec for FixedGenerator {
 
 impl GenerativeModel for FixedGenerator {
     fn phases(&self) -> Vec<Phase<'_>> {
-        vec![Phase::new("discriminator", |batch, step| self.loss(batch, step))]
+        vec![Phase::new("discriminator", |batch, step| {
+            self.loss(batch, step)
+        })]
     }
 
     fn critic(&self) -> Option<&dyn Criticise> {
@@ -141,7 +145,11 @@ impl FixedGenerator {
         let real = self.judge(&batch.images, Mode::Train)?;
         let fake = self.judge(&fake, Mode::Train)?;
         let game = Objective::NonSaturating;
-        Ok(Loss::new(game.discriminator_loss(&real, &fake, Smoothing::default())?))
+        Ok(Loss::new(game.discriminator_loss(
+            &real,
+            &fake,
+            Smoothing::default(),
+        )?))
     }
 
     fn judge(&self, images: &Tensor, mode: Mode) -> Result<Tensor> {

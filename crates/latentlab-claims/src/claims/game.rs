@@ -24,10 +24,20 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut finding = Finding::default();
     let mut table = Table::new(
         "Means over 20 recorded steps:",
-        &["data", "widest gap", "D(x) then", "D(G(z)) then", "D(x) at the end", "D(G(z)) at the end"],
+        &[
+            "data",
+            "widest gap",
+            "D(x) then",
+            "D(G(z)) then",
+            "D(x) at the end",
+            "D(G(z)) at the end",
+        ],
     );
-    for (data, steps, quick) in [("dice", 5000, 2000), ("ring", 10_000, 2000), ("mnist", 10_000, 2000)]
-    {
+    for (data, steps, quick) in [
+        ("dice", 5000, 2000),
+        ("ring", 10_000, 2000),
+        ("mnist", 10_000, 2000),
+    ] {
         let mut file = library::find(&format!("gan-{data}"))?.table;
         super::set(&mut file, "steps", lab.choose(steps, quick))?;
         super::set(&mut file, "evaluate.every", lab.choose(500, 250))?;
@@ -40,9 +50,17 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let (high, low) = widest.unwrap_or((f64::NAN, f64::NAN));
         let (last_real, last_fake) = pairs().last().unwrap_or((f64::NAN, f64::NAN));
         table.row(data, &[high - low, high, low, last_real, last_fake]);
-        finding.at_least(format!("{data}: widest gap between D(x) and D(G(z))"), high - low, 0.3);
+        finding.at_least(
+            format!("{data}: widest gap between D(x) and D(G(z))"),
+            high - low,
+            0.3,
+        );
         let off = (last_real - 0.5).abs().max((last_fake - 0.5).abs());
-        finding.at_most(format!("{data}: distance from one half at the end"), off, 0.1);
+        finding.at_most(
+            format!("{data}: distance from one half at the end"),
+            off,
+            0.1,
+        );
         finding.chart(
             Chart::new(format!("{data}: what D thinks"), "step")
                 .with("D(x)", real)
@@ -61,13 +79,19 @@ fn when_to_stop(trained: &Trained, fake: &[(f64, f64)], finding: &mut Finding) {
     let distances = trained.curve("samples/frechet");
     let best = distances.iter().min_by(|a, b| a.1.total_cmp(&b.1)).copied();
     let (best_step, best) = best.unwrap_or((f64::NAN, f64::NAN));
-    let stop = fake.iter().find(|(_, fake)| (fake - 0.5).abs() <= UNDECIDED);
+    let stop = fake
+        .iter()
+        .find(|(_, fake)| (fake - 0.5).abs() <= UNDECIDED);
     let at_stop = stop.and_then(|(step, _)| {
         let after = distances.iter().find(|(evaluated, _)| evaluated >= step);
         after.copied()
     });
     let ratio = at_stop.map_or(f64::NAN, |(_, distance)| distance / best);
-    finding.at_most("mnist: Fréchet distance where the rule stops, over the best", ratio, 1.5);
+    finding.at_most(
+        "mnist: Fréchet distance where the rule stops, over the best",
+        ratio,
+        1.5,
+    );
     finding.remark(match (stop, at_stop) {
         (None, _) => format!(
             "On MNIST the study's rule never stops: D(G(z)) does not come within {UNDECIDED} of one \

@@ -11,7 +11,11 @@ use super::{
     bottleneck::{autoencoder, reconstructor},
     distribution::variational,
 };
-use crate::{Claim, Finding, Lab, Table, lab::Trained, quality::{Judge, Quality}};
+use crate::{
+    Claim, Finding, Lab, Table,
+    lab::Trained,
+    quality::{Judge, Quality},
+};
 
 /// Decodings that are judged, of each kind.
 const COUNT: usize = 5000;
@@ -61,12 +65,21 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let [_, _, (ae_prior, ae_box), (vae_prior, vae_box)] = found[..] else {
         unreachable!("two models at two sizes")
     };
-    finding.at_most("Fréchet distance from the box, d = 16, VAE over AE",
-        vae_box.frechet / ae_box.frechet, 0.8);
-    finding.at_most("Fréchet distance from the prior, d = 16, VAE over AE",
-        vae_prior.frechet / ae_prior.frechet, 0.5);
-    finding.at_least("share sure from the prior, d = 16, VAE less AE",
-        vae_prior.sure - ae_prior.sure, 0.1);
+    finding.at_most(
+        "Fréchet distance from the box, d = 16, VAE over AE",
+        vae_box.frechet / ae_box.frechet,
+        0.8,
+    );
+    finding.at_most(
+        "Fréchet distance from the prior, d = 16, VAE over AE",
+        vae_prior.frechet / ae_prior.frechet,
+        0.5,
+    );
+    finding.at_least(
+        "share sure from the prior, d = 16, VAE less AE",
+        vae_prior.sure - ae_prior.sure,
+        0.1,
+    );
     finding.tables.push(table);
     Ok(finding)
 }

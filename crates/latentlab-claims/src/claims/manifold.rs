@@ -54,8 +54,16 @@ fn measure(lab: &Lab) -> Result<Finding> {
         shown.push(images.narrow(0, 0, 8)?);
         shown.push(restored.narrow(0, 0, 8)?);
     }
-    finding.at_least("error left of drawings over that of digits", parts[3] / parts[0], 2.0);
-    finding.at_least("error left of shuffled over that of digits", parts[5] / parts[0], 4.0);
+    finding.at_least(
+        "error left of drawings over that of digits",
+        parts[3] / parts[0],
+        2.0,
+    );
+    finding.at_least(
+        "error left of shuffled over that of digits",
+        parts[5] / parts[0],
+        4.0,
+    );
     finding.image(
         "in pairs of rows, images and what is restored of them: digits, shifted by 2 and by 4, \
          drawings, inverted, shuffled",
@@ -82,7 +90,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
     }
     let middle = PLACES / 2;
     let ratio = latent[middle].1 / straight[middle].1;
-    finding.at_most("distance at the middle of a walk, latent over pixels", ratio, 0.9);
+    finding.at_most(
+        "distance at the middle of a walk, latent over pixels",
+        ratio,
+        0.9,
+    );
     finding.chart(
         Chart::new("distance to the nearest training image", "share of the way")
             .with("walk in the latent space", latent)

@@ -67,7 +67,9 @@ fn measure(lab: &Lab) -> Result<Finding> {
             picture::bars(&pairs),
         );
     }
-    finding.illustrations.insert(0, crate::Illustration::Chart(chart));
+    finding
+        .illustrations
+        .insert(0, crate::Illustration::Chart(chart));
     finding.tables.push(table);
     Ok(finding)
 }

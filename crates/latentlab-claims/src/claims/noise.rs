@@ -47,7 +47,12 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let (distance, share) = (confidence(&distances)?, confidence(&shares)?);
         table.row(
             prior,
-            &[distance.mean, distance.half_width, share.mean, share.half_width],
+            &[
+                distance.mean,
+                distance.half_width,
+                share.mean,
+                share.half_width,
+            ],
         );
         found.push((distance, share));
     }
@@ -56,9 +61,20 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let difference = (gaussian.1.mean - uniform.1.mean).abs();
     let mut finding = Finding::default();
     let either = ratio.max(1.0 / ratio);
-    finding.at_most("Fréchet distances, the larger over the smaller", either, 1.25);
-    finding.at_most("difference of the shares that the classifier is sure of", difference, 0.05);
-    finding.image("samples: 10 with Gaussian noise above 10 with uniform", picture::image_grid(&Tensor::cat(&shown, 0)?, 10)?);
+    finding.at_most(
+        "Fréchet distances, the larger over the smaller",
+        either,
+        1.25,
+    );
+    finding.at_most(
+        "difference of the shares that the classifier is sure of",
+        difference,
+        0.05,
+    );
+    finding.image(
+        "samples: 10 with Gaussian noise above 10 with uniform",
+        picture::image_grid(&Tensor::cat(&shown, 0)?, 10)?,
+    );
     finding.tables.push(table);
     Ok(finding)
 }

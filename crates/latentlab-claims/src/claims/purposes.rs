@@ -10,7 +10,11 @@ use super::{
     bottleneck::{autoencoder, labels, neighbours, per_image, reconstructor},
     distribution::variational,
 };
-use crate::{Claim, Finding, Lab, Table, lab::{Trained, samples}, quality::Judge};
+use crate::{
+    Claim, Finding, Lab, Table,
+    lab::{Trained, samples},
+    quality::Judge,
+};
 
 const LATENT: usize = 16;
 
@@ -30,7 +34,14 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut finding = Finding::default();
     let mut table = Table::new(
         "On the test images:",
-        &["model", "5 neighbours", "linear probe", "squared error", "Fréchet distance", "share sure"],
+        &[
+            "model",
+            "5 neighbours",
+            "linear probe",
+            "squared error",
+            "Fréchet distance",
+            "share sure",
+        ],
     );
     let mut rows = Vec::new();
     for trained in [autoencoder(lab, LATENT)?, variational(lab, LATENT, 1.0)?] {
@@ -42,7 +53,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
     finding.at_least("neighbours, AE less VAE", ae[0] - vae[0], 0.0);
     finding.at_least("linear probe, AE less VAE", ae[1] - vae[1], 0.0);
     finding.at_most("squared error, AE over VAE", ae[2] / vae[2], 1.0);
-    finding.at_most("Fréchet distance of samples, VAE over AE", vae[3] / ae[3], 0.9);
+    finding.at_most(
+        "Fréchet distance of samples, VAE over AE",
+        vae[3] / ae[3],
+        0.9,
+    );
     finding.tables.push(table);
     Ok(finding)
 }
@@ -52,7 +67,10 @@ fn row(lab: &Lab, judge: &Judge, trained: &Trained) -> Result<[f64; 5]> {
     let train = lab.mnist(Split::Train, lab.choose(60_000, 10_000))?;
     let test = lab.mnist(Split::Test, lab.choose(10_000, 2_000))?;
     let codes = model.encode(&train.images)?;
-    let (known, asked) = (Features::of(&codes)?, Features::of(&model.encode(&test.images)?)?);
+    let (known, asked) = (
+        Features::of(&codes)?,
+        Features::of(&model.encode(&test.images)?)?,
+    );
     let (classes, true_classes) = (labels(&train)?, labels(&test)?);
     let vote = neighbours(&known, &train, &asked, &test)?;
     let probe = LinearProbe::fit(Labelled::new(&known, &classes)?)?;

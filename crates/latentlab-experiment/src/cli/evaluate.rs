@@ -64,7 +64,11 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         None if wanted == "auto" => Some(FeatureExtractor::Pixels),
         chosen => chosen,
     };
-    let judge = Judge::new(Arc::clone(&dataset), features.map(Rc::new), arguments.samples)?;
+    let judge = Judge::new(
+        Arc::clone(&dataset),
+        features.map(Rc::new),
+        arguments.samples,
+    )?;
     let (subject, figures) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             let pictures = pictures(folder, &dataset, arguments.samples)?;
@@ -89,7 +93,9 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
 fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<Tensor> {
     let info = dataset.info();
     let shape = info.shape;
-    if shape.height != shape.width || !matches!(shape.channels, 1 | 3) || info.range != ValueRange::Unit
+    if shape.height != shape.width
+        || !matches!(shape.channels, 1 | 3)
+        || info.range != ValueRange::Unit
     {
         let problem = "pictures can be compared with square images of 1 or 3 channels only";
         return Err(Error::Argument(problem.to_owned()));
@@ -104,7 +110,9 @@ fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<
     let pictures = Dataset::open(&config).map_err(latentlab_core::Error::from)?;
     let count = pictures.len(Split::Train).min(most);
     let indices: Vec<usize> = (0..count).collect();
-    Ok(pictures.images(Split::Train, &indices, &Device::Cpu)?.images)
+    Ok(pictures
+        .images(Split::Train, &indices, &Device::Cpu)?
+        .images)
 }
 
 const NOT_FID: &str = "not comparable with published FID, KID or inception scores, whose features \
@@ -115,11 +123,17 @@ fn in_words(subject: &str, features: Option<&str>, figures: &Figures) -> String 
     if let Some(features) = features {
         text.push_str(&format!("\nfeatures: {features} ({NOT_FID})"));
     }
-    let named = figures.iter().map(|(name, figure)| (name.as_str(), *figure));
+    let named = figures
+        .iter()
+        .map(|(name, figure)| (name.as_str(), *figure));
     for group in grouped(named) {
         text.push_str(&format!("\n{}", group.name));
         for (name, figure) in group.figures {
-            text.push_str(&format!("\n  {name:<26}{:<24}{}", value(&figure), counts(&figure)));
+            text.push_str(&format!(
+                "\n  {name:<26}{:<24}{}",
+                value(&figure),
+                counts(&figure)
+            ));
         }
     }
     text
