@@ -27,7 +27,7 @@ pub enum Error {
         /// The run directory.
         directory: PathBuf,
         /// Why it ended.
-        source: latentlab_train::Error,
+        source: Box<latentlab_train::Error>,
     },
     /// A file of the run directory.
     #[error("{}", file.display())]
@@ -78,10 +78,11 @@ impl Error {
                 ) => 2,
                 _ => 1,
             },
-            Self::Ended {
-                source: latentlab_train::Error::Diverged { .. },
-                ..
-            } => 3,
+            Self::Ended { source, .. }
+                if matches!(**source, latentlab_train::Error::Diverged { .. }) =>
+            {
+                3
+            }
             _ => 1,
         }
     }

@@ -48,7 +48,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let pairs = || real.iter().zip(&fake).map(|(real, fake)| (real.1, fake.1));
         let widest = pairs().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)));
         let (high, low) = widest.unwrap_or((f64::NAN, f64::NAN));
-        let (last_real, last_fake) = pairs().last().unwrap_or((f64::NAN, f64::NAN));
+        let (last_real, last_fake) = pairs().next_back().unwrap_or((f64::NAN, f64::NAN));
         table.row(data, &[high - low, high, low, last_real, last_fake]);
         finding.at_least(
             format!("{data}: widest gap between D(x) and D(G(z))"),

@@ -224,7 +224,10 @@ impl Prepared {
                 reason: outcome.reason,
                 expectations: session.experiment.expect,
             }),
-            Err(source) => Err(Error::Ended { directory, source }),
+            Err(error) => Err(Error::Ended {
+                directory,
+                source: Box::new(error),
+            }),
         }
     }
 }
