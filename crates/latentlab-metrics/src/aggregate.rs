@@ -1,6 +1,5 @@
 //! Whether the latent vectors of the data, taken together, are those that the prior draws.
 
-use faer::Mat;
 use latentlab_core::Result;
 
 use crate::{Features, Figure, Moments, frechet_distance, samples::discrepancy_from_normal};
@@ -43,23 +42,14 @@ impl AggregatePosterior {
 pub fn aggregate_posterior(latent: &Features) -> Result<AggregatePosterior> {
     let moments = Moments::of(latent)?;
     let size = moments.dimensions();
-    let identity = Mat::<f64>::identity(size, size);
-    let prior = Moments {
-        count: 0,
-        mean: vec![0.0; size],
-        covariance: identity
-            .col_iter()
-            .flat_map(|column| column.iter())
-            .copied()
-            .collect(),
-    };
-    let distance = frechet_distance(&moments, &prior)?;
-    let variance = moments.covariance.iter().step_by(size + 1);
+    let diagonal = |place: usize| f64::from(u8::from(place.is_multiple_of(size + 1)));
+    let covariance = (0..size * size).map(diagonal).collect();
+    let prior = Moments::new(0, vec![0.0; size], covariance)?;
     Ok(AggregatePosterior {
-        variance: variance.copied().collect(),
-        frechet: distance,
+        mean: moments.mean().to_vec(),
+        variance: moments.variances().collect(),
+        frechet: frechet_distance(&moments, &prior)?,
         kernel: Figure::new(discrepancy_from_normal(latent), latent.count(), 0),
-        mean: moments.mean,
     })
 }
 

@@ -1,15 +1,64 @@
 //! What a trained generative model is worth.
 //!
-//! Metrics ask for what a model can do (a likelihood, a reconstruction) or look at samples; none
-//! knows a model by name. All sums are taken on the host in 64 bits.
+//! Metrics ask for what a model can do (a likelihood, a reconstruction) or look at features of
+//! samples and data; none knows a model by name. All sums are taken on the host in 64 bits. A
+//! [`Figure`] says how sure it is and how many items it came from, because figures of few items cannot be
+//! compared with those of many.
+//!
+//! Samples beside data, on [`Features`] of both: `[N, D]` of one network, or pixels.
+//!
+//! | figure | function | unit and range | better | from |
+//! | --- | --- | --- | --- | --- |
+//! | Fréchet distance | [`frechet_distance`] of [`Moments`] | squared features, from 0 | lower | Heusel et al. 2017 |
+//! | kernel distance | [`kernel_distance`], [`kernel_discrepancy`] | around 0 and up | lower | Bińkowski et al. 2018 |
+//! | precision, recall | [`precision_recall`] | share | higher | Kynkäänniemi et al. 2019 |
+//! | density | [`density_coverage`] | from 0, data at 1 | higher | Naeem et al. 2020 |
+//! | coverage | [`density_coverage`] | share | higher | Naeem et al. 2020 |
+//! | classifier score | [`classifier_score`] | 1 to the number of classes | higher | Salimans et al. 2016 |
+//! | confident share | [`confident_share`] | share | higher | |
+//! | class divergence | [`class_divergence`] of [`ClassCounts`] | nats, from 0 | lower | |
+//! | memorisation | [`memorisation`] of [`nearest_neighbours`] | ratio, from 0 | near 1 | |
+//! | diversity | [`diversity`] | ratio, from 0 | near 1 | |
+//! | deviation of pixels | [`pixel_deviation`] | unit of the data, from 0 | that of the data | |
+//!
+//! Models by their capabilities, latent vectors, and known distributions:
+//!
+//! | figure | function | unit and range | better | from |
+//! | --- | --- | --- | --- | --- |
+//! | evidence bound, active units | [`evidence_bound`] | nats per image | higher | Kingma and Welling 2014 |
+//! | importance-weighted bound | [`importance_bound`] | nats per image | higher | Burda et al. 2016 |
+//! | aggregate posterior | [`aggregate_posterior`] | from 0 | lower | Rosca et al. 2018 |
+//! | squared error | [`squared_error`] | squared data per image, from 0 | lower | |
+//! | signal to noise | [`peak_signal_to_noise`] | decibels | higher | |
+//! | structural similarity | [`structural_similarity`] | -1 to 1 | higher | Wang et al. 2004 |
+//! | error of the best linear map | [`PrincipalComponents`] | squared data per image, from 0 | a floor | Baldi and Hornik 1989 |
+//! | accuracy of neighbours | [`neighbour_accuracy`] | share | higher | |
+//! | accuracy of a linear probe | [`LinearProbe`] | share | higher | Alain and Bengio 2017 |
+//! | modes, high quality | [`mode_coverage`] | count, share | higher | Srivastava et al. 2017 |
+//! | distance of shares | [`total_variation`], [`jensen_shannon`], [`kullback_leibler`] | share, nats | lower | Lin 1991 |
+//! | best discriminator | [`optimal_discriminator`] of [`log_mixture_density`] | probability | | Goodfellow et al. 2014 |
+//! | mean over seeds | [`confidence`] | interval of 95 % | narrow | Student 1908 |
+//!
+//! On the same features the figures of samples are those of torch-fidelity and prdc, similarities
+//! those of scikit-image; tests hold them to that. Each of them takes less than a second for 10,000
+//! items of 64 features beside as many, on two cores, and memory for one strip of the table of
+//! distances.
 //!
 //! ```
-//! use latentlab_metrics::{jensen_shannon, total_variation};
+//! use candle_core::{DType, Device};
+//! use latentlab_metrics::{Features, Moments, frechet_distance, precision_recall};
+//! use latentlab_tensor::Rng;
 //!
-//! let (loaded, fair) = ([0.5, 0.5, 0.0], [1.0 / 3.0; 3]);
-//! assert!((total_variation(&loaded, &fair)? - 1.0 / 3.0).abs() < 1e-12);
-//! assert!(jensen_shannon(&loaded, &fair)? < 2f64.ln());
-//! # Ok::<(), latentlab_core::Error>(())
+//! let mut rng = Rng::stream(0, "example", 0);
+//! let data = Features::of(&rng.normal((5000, 4), DType::F32, &Device::Cpu)?)?;
+//! let samples = (rng.normal((4000, 4), DType::F32, &Device::Cpu)? + 1.0)?; // each feature moved by 1
+//! let samples = Features::of(&samples)?;
+//!
+//! let distance = frechet_distance(&Moments::of(&data)?, &Moments::of(&samples)?)?;
+//! assert!((distance.value - 4.0).abs() < 0.2);
+//! assert_eq!((distance.real, distance.generated), (5000, 4000));
+//! assert!(precision_recall(&data, &samples, 3)?.recall.value < 0.95);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod aggregate;

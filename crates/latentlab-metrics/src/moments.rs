@@ -15,12 +15,9 @@ const STRIP: usize = 32;
 /// the data can be kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
-    /// The number of items N.
-    pub count: usize,
-    /// The mean of each feature, `[D]`.
-    pub mean: Vec<f64>,
-    /// The covariance `Σ (x - mean)(x - mean)ᵀ / (N - 1)`, `[D, D]`, one row after the other.
-    pub covariance: Vec<f64>,
+    count: usize,
+    mean: Vec<f64>,
+    covariance: Vec<f64>,
 }
 
 impl Moments {
@@ -53,6 +50,58 @@ impl Moments {
         })
     }
 
+    /// Moments that were computed before: of `count` items, with the mean `[D]` of each feature and
+    /// the covariance `[D, D]`, one row after the other.
+    ///
+    /// # Errors
+    /// If there are no features, the sizes do not fit, or a value is not finite.
+    pub fn new(count: usize, mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self> {
+        let size = mean.len();
+        if size == 0 || covariance.len() != size * size {
+            let problem = format!(
+                "a mean of {size} features and a covariance of {} values do not fit",
+                covariance.len()
+            );
+            return Err(Error::Data(problem));
+        }
+        if !mean
+            .iter()
+            .chain(&covariance)
+            .all(|value| value.is_finite())
+        {
+            let problem = format!("the moments of {count} items are not finite");
+            return Err(Error::Data(problem));
+        }
+        Ok(Self {
+            count,
+            mean,
+            covariance,
+        })
+    }
+
+    /// The number of items N.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The mean of each feature, `[D]`.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// The covariance `Σ (x - mean)(x - mean)ᵀ / (N - 1)`, `[D, D]`, one row after the other.
+    pub fn covariance(&self) -> &[f64] {
+        &self.covariance
+    }
+
+    /// The variance of each feature, `[D]`.
+    pub fn variances(&self) -> impl Iterator<Item = f64> + '_ {
+        self.covariance
+            .iter()
+            .step_by(self.dimensions() + 1)
+            .copied()
+    }
+
     /// The number of features D.
     pub fn dimensions(&self) -> usize {
         self.mean.len()
@@ -60,8 +109,7 @@ impl Moments {
 
     /// The sum of the variances of all features.
     pub fn total_variance(&self) -> f64 {
-        let diagonal = self.covariance.iter().step_by(self.dimensions() + 1);
-        diagonal.sum()
+        self.variances().sum()
     }
 
     /// The principal axes: variances `[D]`, largest first and at least 0, and the matrix of unit
@@ -128,6 +176,20 @@ mod tests {
         assert_eq!((factor.nrows(), factor.ncols()), (3, 1));
         let square = &factor * factor.transpose();
         assert!((square[(0, 1)] - 9.0).abs() < 1e-12, "{square:?}");
+    }
+
+    #[test]
+    fn kept_moments_are_those_that_were_computed_if_they_fit() {
+        let features = Features::new(vec![0.0, 1.0, 2.0, 1.0, 4.0, 4.0], 2).unwrap();
+        let moments = Moments::of(&features).unwrap();
+        let (mean, covariance) = (moments.mean().to_vec(), moments.covariance().to_vec());
+        assert_eq!(
+            Moments::new(3, mean.clone(), covariance.clone()).unwrap(),
+            moments
+        );
+        assert!(Moments::new(3, mean.clone(), covariance[1..].to_vec()).is_err());
+        assert!(Moments::new(3, vec![f64::NAN, 0.0], covariance).is_err());
+        assert!(Moments::new(3, vec![], vec![]).is_err());
     }
 
     #[test]

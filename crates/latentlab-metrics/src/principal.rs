@@ -15,17 +15,11 @@ const ROWS: usize = 256;
 /// they were computed from, and each one that has learned has that error (Baldi and Hornik 1989).
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrincipalComponents {
-    /// The mean of the data, `[D]`.
-    pub mean: Vec<f64>,
-    /// Orthogonal unit vectors `[K, D]`, one row after the other, largest variance first. The sign of
-    /// each is left open.
-    pub components: Features,
-    /// The variance of the data along each, `[K]`, with the divisor N - 1.
-    pub variances: Vec<f64>,
-    /// The variance of the data along all directions together.
-    pub total_variance: f64,
-    /// The number of items N that they were computed from.
-    pub count: usize,
+    mean: Vec<f64>,
+    components: Features,
+    variances: Vec<f64>,
+    total_variance: f64,
+    count: usize,
 }
 
 impl PrincipalComponents {
@@ -48,9 +42,42 @@ impl PrincipalComponents {
             components: Features::new(components.collect(), dimensions)?,
             variances,
             total_variance: moments.total_variance(),
-            count: moments.count,
-            mean: moments.mean,
+            count: moments.count(),
+            mean: moments.mean().to_vec(),
         })
+    }
+
+    /// The first `count` of these components; all, if there are fewer.
+    ///
+    /// # Errors
+    /// If `count` is 0.
+    pub fn truncated(mut self, count: usize) -> Result<Self> {
+        let count = count.min(self.variances.len());
+        let first: Vec<usize> = (0..count).collect();
+        self.components = self.components.select(&first)?;
+        self.variances.truncate(count);
+        Ok(self)
+    }
+
+    /// The mean of the data, `[D]`.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Orthogonal unit vectors `[K, D]`, those of the largest variance first. The sign of each is left
+    /// open.
+    pub fn components(&self) -> &Features {
+        &self.components
+    }
+
+    /// The variance of the data along each component, `[K]`, with the divisor N - 1.
+    pub fn variances(&self) -> &[f64] {
+        &self.variances
+    }
+
+    /// The number of items N that the components were computed from.
+    pub fn count(&self) -> usize {
+        self.count
     }
 
     /// The share of the variance that lies along the components, from 0 to 1.

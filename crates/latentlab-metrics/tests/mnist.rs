@@ -30,12 +30,7 @@ fn linear_autoencoders_can_reach_the_errors_of_principal_components() {
         (32, 13.193),
         (64, 7.093),
     ] {
-        let first: Vec<usize> = (0..count).collect();
-        let found = PrincipalComponents {
-            components: all.components.select(&first).unwrap(),
-            variances: all.variances[..count].to_vec(),
-            ..all.clone()
-        };
+        let found = all.clone().truncated(count).unwrap();
         let error = found.squared_error(&test).unwrap();
         assert!((error.value - expected).abs() < 6e-4, "{count}: {error:?}");
         assert_eq!(error.real, 10_000);

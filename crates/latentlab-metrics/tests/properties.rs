@@ -99,7 +99,7 @@ proptest! {
     fn a_scale_adds_what_the_closed_form_says(items in features(), factor in 0.0f64..3.0) {
         // Covariances Σ and f² Σ: tr Σ (1 + f² - 2 f), and the mean moves by (f - 1) times itself.
         let moments = Moments::of(&items).unwrap();
-        let square: f64 = moments.mean.iter().map(|value| value * value).sum();
+        let square: f64 = moments.mean().iter().map(|value| value * value).sum();
         let expected = (factor - 1.0).powi(2) * (square + moments.total_variance());
         prop_assert!(close(frechet(&items, &changed(&items, factor, &[0.0; SIZE])), expected));
     }

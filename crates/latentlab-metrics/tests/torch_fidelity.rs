@@ -59,7 +59,10 @@ fn the_frechet_distance_is_torch_fidelitys() {
         let [real, generated] = [real, generated].map(|items| Moments::of(&items).unwrap());
         let found = frechet_distance(&real, &generated).unwrap();
         assert_close(found.value, expected);
-        assert_eq!((found.real, found.generated), (real.count, generated.count));
+        assert_eq!(
+            (found.real, found.generated),
+            (real.count(), generated.count())
+        );
     }
 }
 

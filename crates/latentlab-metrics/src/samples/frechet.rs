@@ -28,7 +28,7 @@ pub fn frechet_distance(real: &Moments, generated: &Moments) -> Result<Figure> {
         );
         return Err(Error::Data(problem));
     }
-    let means = real.mean.iter().zip(&generated.mean);
+    let means = real.mean().iter().zip(generated.mean());
     let shift: f64 = means
         .map(|(real, generated)| (real - generated).powi(2))
         .sum();
@@ -40,7 +40,7 @@ pub fn frechet_distance(real: &Moments, generated: &Moments) -> Result<Figure> {
     })?;
     let total = real.total_variance() + generated.total_variance();
     let value = shift + total - 2.0 * roots.iter().sum::<f64>();
-    Ok(Figure::new(value, real.count, generated.count))
+    Ok(Figure::new(value, real.count(), generated.count()))
 }
 
 #[cfg(test)]
@@ -50,11 +50,8 @@ mod tests {
 
     /// Moments of 100 items made up as `mean` and a diagonal covariance.
     fn moments(mean: [f64; 2], variances: [f64; 2]) -> Moments {
-        Moments {
-            count: 100,
-            mean: mean.to_vec(),
-            covariance: vec![variances[0], 0.0, 0.0, variances[1]],
-        }
+        let covariance = vec![variances[0], 0.0, 0.0, variances[1]];
+        Moments::new(100, mean.to_vec(), covariance).unwrap()
     }
 
     fn distance(a: &Moments, b: &Moments) -> f64 {
