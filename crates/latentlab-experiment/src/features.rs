@@ -200,6 +200,13 @@ impl FeatureExtractor {
     }
 }
 
+impl FeatureNetwork {
+    /// The model.
+    pub fn model(&self) -> &dyn GenerativeModel {
+        &*self.model
+    }
+}
+
 /// The bytes of the feature network that the model of `session` is.
 ///
 /// # Errors

@@ -1,0 +1,277 @@
+//! What models and pictures are worth, judged from the command line and by the digits' features.
+
+use std::{fs, path::Path, rc::Rc, sync::Arc};
+
+use assert_cmd::Command;
+use candle_core::{DType, Device};
+use latentlab_core::Registry;
+use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_experiment::{FeatureExtractor, judgement::Judge};
+use latentlab_metrics::{Figure, classification};
+use latentlab_tensor::Rng;
+use serde_json::Value;
+
+fn latentlab(arguments: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_latentlab"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = latentlab(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = latentlab(arguments);
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+fn mnist() -> Arc<Dataset> {
+    let config = DataConfig::from_table(&toml::toml! { name = "mnist" }).unwrap();
+    Arc::new(Dataset::open(&config).unwrap())
+}
+
+/// A run of a few steps of `experiment` in `folder`, with these settings.
+fn smoke(folder: &Path, experiment: &str, settings: &[&str]) -> String {
+    let run = folder.join(experiment).display().to_string();
+    let mut arguments = vec!["experiment", experiment, "--smoke", "--out", &run];
+    settings
+        .iter()
+        .for_each(|setting| arguments.extend(["--set", setting]));
+    let output = latentlab(&arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    run
+}
+
+fn value(figures: &Value, name: &str) -> f64 {
+    let value = figures["figures"][name]["value"].as_f64();
+    value.unwrap_or_else(|| panic!("no {name}: {figures}"))
+}
+
+#[test]
+fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
+    let dataset = mnist();
+    let FeatureExtractor::Network(network) = FeatureExtractor::digits().unwrap() else {
+        panic!("the digits are no network")
+    };
+    let batches = dataset.batches(Split::Test, 1000, &Device::Cpu);
+    let model = network.model().classifier().unwrap();
+    let found = classification(model, batches).unwrap();
+    assert_eq!(found.images, 10_000);
+    assert!(found.accuracy >= 0.99, "{found:?}");
+}
+
+#[test]
+fn real_images_are_like_real_images_and_noise_is_not() {
+    let dataset = mnist();
+    let features = Rc::new(FeatureExtractor::digits().unwrap());
+    let judge = Judge::new(Arc::clone(&dataset), Some(features), 1000).unwrap();
+    let others: Vec<usize> = (5000..6000).collect();
+    let real = dataset.images(Split::Test, &others, &Device::Cpu).unwrap();
+    let mut rng = Rng::stream(0, "noise", 0);
+    let noise = rng
+        .uniform(0.0, 1.0, (1000, 1, 28, 28), DType::F32, &Device::Cpu)
+        .unwrap();
+    let figures = |images| -> Vec<(String, Figure)> { judge.samples(images).unwrap() };
+    let (of_real, of_noise) = (figures(&real.images), figures(&noise));
+    let look = |figures: &[(String, Figure)], name: &str| {
+        let found = figures.iter().find(|(found, _)| found == name);
+        found.unwrap_or_else(|| panic!("no {name}")).1
+    };
+    for (name, higher_is_better) in [
+        ("samples/frechet", false),
+        ("samples/kernel_distance", false),
+        ("samples/class_divergence", false),
+        ("samples/nearest_training_image", false),
+        ("samples/precision", true),
+        ("samples/recall", true),
+        ("samples/coverage", true),
+        ("samples/classifier_score", true),
+    ] {
+        let (good, bad) = (look(&of_real, name), look(&of_noise, name));
+        assert_eq!(
+            good.value > bad.value,
+            higher_is_better,
+            "{name}: {good:?} {bad:?}"
+        );
+        assert!(good.generated == 1000, "{name}: {good:?}");
+    }
+    assert!(look(&of_real, "samples/sure").value > 0.97);
+    assert_eq!(look(&of_real, "samples/classes").value, 10.0);
+    let ratio = look(&of_real, "samples/nearest_training_image").value;
+    assert!(
+        (0.8..1.25).contains(&ratio),
+        "test images are copies or strangers: {ratio}"
+    );
+}
+
+#[test]
+fn evaluate_prints_what_the_model_can_be_asked_for_with_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = smoke(folder.path(), "vae-mnist", &[]);
+    let found = json(&[
+        "evaluate",
+        &run,
+        "--samples",
+        "300",
+        "--importance",
+        "5",
+        "--json",
+    ]);
+    assert_eq!(found["features"], "digits");
+    assert!(found["note"].as_str().unwrap().contains("not comparable"));
+    for name in [
+        "samples/frechet",
+        "samples/recall",
+        "samples/density",
+        "test/elbo",
+        "test/log_likelihood",
+        "test/structural_similarity",
+        "latent/neighbour_accuracy",
+        "latent/linear_probe_accuracy",
+        "latent/frechet_from_prior",
+    ] {
+        assert!(value(&found, name).is_finite(), "{name}");
+    }
+    let bound = &found["figures"]["test/elbo"];
+    assert_eq!(
+        (bound["real"].as_u64(), bound["generated"].as_u64()),
+        (Some(300), Some(0))
+    );
+    assert!(bound["standard_error"].as_f64().unwrap() > 0.0);
+    assert!(value(&found, "test/log_likelihood") >= value(&found, "test/elbo") - 1.0);
+    let words = latentlab(&["evaluate", &run, "--samples", "300", "--features", "pixels"]);
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.contains("features: pixels") && words.contains("300 real, 300 generated"));
+}
+
+#[test]
+fn a_network_of_a_run_judges_the_samples_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = smoke(folder.path(), "ae-mnist", &[]);
+    let file = folder
+        .path()
+        .join("codes.safetensors")
+        .display()
+        .to_string();
+    let written = latentlab(&["features", &run, "--out", &file]);
+    assert!(written.status.success());
+    let game = smoke(folder.path(), "gan-mnist", &[]);
+    let found = json(&[
+        "evaluate",
+        &game,
+        "--samples",
+        "200",
+        "--features",
+        &file,
+        "--json",
+    ]);
+    assert_eq!(found["features"], "codes");
+    assert!(value(&found, "samples/frechet") > 0.0);
+    assert!(
+        found["figures"].get("samples/sure").is_none(),
+        "codes have no classes"
+    );
+    let (code, message) = failure(&["features", &game, "--out", &file]);
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("neither classifies nor encodes"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_folder_of_pictures_from_any_program_is_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = mnist();
+    let places: Vec<usize> = (0..60).collect();
+    let batch = dataset.images(Split::Test, &places, &Device::Cpu).unwrap();
+    for place in places {
+        let image = batch.images.narrow(0, place, 1).unwrap();
+        let picture = latentlab_train::picture::image_grid(&image, 1).unwrap();
+        let file = folder.path().join(format!("{place}.png"));
+        fs::write(file, picture.to_png()).unwrap();
+    }
+    let path = folder.path().display().to_string();
+    let found = json(&["evaluate", "--against", &path, "--json"]);
+    assert!(
+        value(&found, "samples/sure") > 0.8,
+        "framed digits are still digits"
+    );
+    let count = &found["figures"]["samples/frechet"]["generated"];
+    assert_eq!(count.as_u64(), Some(60));
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().display().to_string();
+    for (arguments, words) in [
+        (vec!["evaluate"], vec!["DIR"]),
+        (vec!["evaluate", "--against", &empty], vec![&*empty]),
+        (vec!["evaluate", "no/such/run"], vec!["no/such/run"]),
+        (
+            vec!["evaluate", "--against", &empty, "--samples", "1"],
+            vec!["--samples 1", "from 2"],
+        ),
+        (
+            vec![
+                "evaluate",
+                "--against",
+                &empty,
+                "--features",
+                "no.safetensors",
+            ],
+            vec!["no.safetensors"],
+        ),
+    ] {
+        let (_, message) = failure(&arguments);
+        for word in words {
+            assert!(message.contains(word), "{arguments:?}: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_feature_network_is_named_with_what_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mine.safetensors");
+    let registry = Registry::default().with(latentlab_models::plugin).unwrap();
+    let tensors = Default::default();
+    let describe = |text: &str| latentlab_tensor::encode_described(&tensors, text).unwrap();
+    for (bytes, word) in [
+        (b"no tensors at all".to_vec(), "safetensors"),
+        (
+            latentlab_tensor::encode_tensors(&tensors).unwrap(),
+            "does not say",
+        ),
+        (describe("{"), "description"),
+        (
+            describe(
+                r#"{"model": "clasifier", "config": {}, "shape": {"channels": 1, "height": 8,
+                    "width": 8}, "range": "unit", "classes": 2}"#,
+            ),
+            "did you mean `classifier`?",
+        ),
+        (
+            describe(
+                r#"{"model": "classifier", "config": {}, "shape": {"channels": 1, "height": 8,
+                    "width": 8}, "range": "unit", "classes": 2}"#,
+            ),
+            "mine.safetensors",
+        ),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let refused = FeatureExtractor::read(&file, &registry).err().unwrap();
+        assert!(refused.to_string().contains(word), "{word}: {refused}");
+    }
+}
