@@ -12,9 +12,11 @@ pub struct Figure {
     pub value: f64,
     /// The standard error of the value, where there is an estimate of it.
     pub error: Option<f64>,
-    /// The number of items of the data that went into it: images, or rows of features.
+    /// The number of items of the data that went into it, images or rows of features; 0 where it is
+    /// about samples alone.
     pub real: usize,
-    /// The number of items that a model made.
+    /// The number of samples that went into it; 0 where it is about the data, or what a model makes of
+    /// them, alone.
     pub generated: usize,
 }
 

@@ -90,9 +90,9 @@ pub fn kernel_distance_over(
             "a kernel distance needs at least 1 subset, not 0".to_owned(),
         ));
     }
-    let of_subset = |(reals, generateds): &(Vec<usize>, Vec<usize>)| -> Result<f64> {
-        let pair = (real.select(reals)?, generated.select(generateds)?);
-        Ok(kernel_discrepancy(&pair.0, &pair.1)?.value)
+    let of_subset = |(of_real, of_generated): &(Vec<usize>, Vec<usize>)| -> Result<f64> {
+        let (real, generated) = (real.select(of_real)?, generated.select(of_generated)?);
+        Ok(kernel_discrepancy(&real, &generated)?.value)
     };
     let subsets: Vec<f64> = subsets.iter().map(of_subset).collect::<Result<_>>()?;
     Ok(KernelDistance {
