@@ -56,6 +56,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         ],
     );
     let pixels = Features::of(&train.images)?;
+    let components = PrincipalComponents::of(&pixels, SIZES[SIZES.len() - 1])?;
     let test_pixels = Features::of(&test.images)?;
     let raw = neighbours(&pixels, &train, &test_pixels, &test)?;
     let mut curves = [vec![], vec![], vec![], vec![]];
@@ -68,7 +69,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let codes = Features::of(&model.encode(&train.images)?)?;
         let test_codes = Features::of(&model.encode(&test.images)?)?;
         let accuracy = neighbours(&codes, &train, &test_codes, &test)?;
-        let components = PrincipalComponents::of(&pixels, size)?;
+        let components = components.clone().truncated(size)?;
         let linear_error = components.squared_error(&test_pixels)?.value;
         let (known, asked) = (
             components.project(&pixels)?,

@@ -89,7 +89,7 @@ fn gaussian(codes: &Features, count: usize) -> Result<Tensor> {
     let axes = PrincipalComponents::of(codes, codes.dimensions())?;
     let mut along = Rng::stream(0, "claims/purposes", 0).normals(count * codes.dimensions());
     for draw in along.chunks_exact_mut(codes.dimensions()) {
-        for (value, variance) in draw.iter_mut().zip(&axes.variances) {
+        for (value, variance) in draw.iter_mut().zip(axes.variances()) {
             *value *= variance.sqrt();
         }
     }
