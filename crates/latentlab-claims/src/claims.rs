@@ -42,7 +42,7 @@ pub(crate) fn plugin(registry: &mut Registry) -> Result<()> {
 }
 
 /// Sets a key of an experiment file, such as `model.config.latent`.
-fn set(file: &mut Table, key: &str, value: impl Display) -> latentlab_experiment::Result<()> {
+pub(crate) fn set(file: &mut Table, key: &str, value: impl Display) -> latentlab_experiment::Result<()> {
     merge(file, &parse_assignment(&format!("{key}={value}"))?);
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use candle_core::{Device, Tensor};
-use latentlab_core::{Batch, GenerativeModel, Registry};
+use latentlab_core::{Batch, GenerativeModel, Reconstruct, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_experiment::{
     Error, Experiment, FeatureExtractor, Result, Session,
@@ -134,6 +134,15 @@ impl Trained {
     /// The model to look at.
     pub fn model(&self) -> &dyn GenerativeModel {
         self.session.shown()
+    }
+
+    /// The model's way to its latent space and back.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub fn reconstructor(&self) -> Result<&dyn Reconstruct> {
+        let model = self.model().reconstructor();
+        model.ok_or_else(|| Error::Argument("the model does not reconstruct".to_owned()))
     }
 
     /// The last value of every figure.

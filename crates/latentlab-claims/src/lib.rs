@@ -14,6 +14,7 @@
 
 mod chart;
 mod claims;
+mod digits;
 mod finding;
 mod foreign;
 mod lab;

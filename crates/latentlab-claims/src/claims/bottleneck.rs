@@ -1,14 +1,15 @@
 //! An autoencoder's bottleneck against PCA and raw pixels.
 
-use latentlab_core::Batch;
 use latentlab_data::Split;
-use latentlab_experiment::{Error, Result};
-use latentlab_metrics::{Features, Labelled, PrincipalComponents, neighbour_accuracy};
+use latentlab_experiment::Result;
+use latentlab_metrics::{Features, PrincipalComponents};
 
-use crate::{Chart, Claim, Finding, Lab, Scale, Table, lab::Trained};
+use crate::{
+    Chart, Claim, Finding, Lab, Scale, Table,
+    digits::{autoencoder, neighbours, per_image},
+};
 
 const SIZES: [usize; 6] = [2, 4, 8, 16, 32, 64];
-const NEIGHBOURS: usize = 5;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "bottleneck",
@@ -19,23 +20,6 @@ pub(super) const CLAIM: Claim = Claim {
              whose class the 5 nearest training images in the latent space tell.",
     measure,
 };
-
-/// The autoencoder with a bottleneck of `latent` numbers that several claims look at.
-pub(super) fn autoencoder(lab: &Lab, latent: usize) -> Result<Trained> {
-    let mut file = toml::toml! {
-        batch_size = 128
-        [model]
-        name = "ae"
-        [model.config]
-        hidden = [512, 256]
-        [optimizer]
-        name = "adam"
-        lr = 1e-3
-    };
-    super::set(&mut file, "steps", lab.choose(4690, 938))?;
-    super::set(&mut file, "model.config.latent", latent)?;
-    lab.train(&format!("ae-{latent}"), &file)
-}
 
 fn measure(lab: &Lab) -> Result<Finding> {
     let train = lab.mnist(Split::Train, lab.choose(60_000, 10_000))?;
@@ -63,7 +47,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut rows = Vec::new();
     for size in SIZES {
         let trained = autoencoder(lab, size)?;
-        let model = reconstructor(&trained)?;
+        let model = trained.reconstructor()?;
         let difference = (model.reconstruct(&test.images)? - &test.images)?;
         let error = per_image(&difference)?;
         let codes = Features::of(&model.encode(&train.images)?)?;
@@ -106,37 +90,4 @@ fn measure(lab: &Lab) -> Result<Finding> {
     finding.at_least("accuracy gained at 2 numbers over PCA", gain, 0.2);
     finding.tables.push(table);
     Ok(finding)
-}
-
-/// The share of test images whose class their nearest training images tell.
-pub(super) fn neighbours(
-    codes: &Features,
-    train: &Batch,
-    asked: &Features,
-    test: &Batch,
-) -> Result<f64> {
-    let (known, true_labels) = (labels(train)?, labels(test)?);
-    let known = Labelled::new(codes, &known)?;
-    let asked = Labelled::new(asked, &true_labels)?;
-    Ok(neighbour_accuracy(known, asked, NEIGHBOURS)?.value)
-}
-
-/// The labels of a batch on the host.
-pub(super) fn labels(batch: &Batch) -> Result<Vec<u32>> {
-    let labels = batch.labels.as_ref();
-    let labels = labels.ok_or_else(|| Error::Argument("the images have no labels".to_owned()))?;
-    Ok(labels.to_vec1()?)
-}
-
-/// The model's way to and from its latent space.
-pub(super) fn reconstructor(trained: &Trained) -> Result<&dyn latentlab_core::Reconstruct> {
-    let model = trained.model().reconstructor();
-    model.ok_or_else(|| Error::Argument("the model does not reconstruct".to_owned()))
-}
-
-/// The squares of differences `[N, …]`, summed over an image and averaged over all.
-pub(super) fn per_image(difference: &candle_core::Tensor) -> Result<f64> {
-    let sums = difference.flatten_from(1)?.sqr()?.sum(1)?;
-    let mean = sums.to_dtype(candle_core::DType::F64)?.mean_all()?;
-    Ok(mean.to_scalar()?)
 }

@@ -5,9 +5,7 @@ use latentlab_experiment::Result;
 use latentlab_train::picture;
 
 use crate::{
-    Chart, Claim, Finding, Lab, Scale, Table,
-    lab::{Trained, samples},
-    quality::Judge,
+    Chart, Claim, Finding, Lab, Scale, Table, digits::variational, lab::samples, quality::Judge,
 };
 
 const WEIGHTS: [f64; 7] = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0];
@@ -22,24 +20,6 @@ pub(super) const CLAIM: Claim = Claim {
              more than a variance of 0.01, and the Fréchet distance of 10,000 samples.",
     measure,
 };
-
-/// The VAE with `latent` numbers and the weight `beta` that several claims look at.
-pub(super) fn variational(lab: &Lab, latent: usize, beta: f64) -> Result<Trained> {
-    let mut file = toml::toml! {
-        batch_size = 128
-        [model]
-        name = "vae"
-        [model.config]
-        hidden = [512, 256]
-        [optimizer]
-        name = "adam"
-        lr = 1e-3
-    };
-    super::set(&mut file, "steps", lab.choose(4690, 938))?;
-    super::set(&mut file, "model.config.latent", latent)?;
-    super::set(&mut file, "model.config.beta", format!("{beta:?}"))?;
-    lab.train(&format!("vae-{latent}-beta-{beta}"), &file)
-}
 
 fn measure(lab: &Lab) -> Result<Finding> {
     let judge = Judge::new(lab)?;

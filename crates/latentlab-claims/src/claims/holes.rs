@@ -7,12 +7,9 @@ use latentlab_experiment::Result;
 use latentlab_tensor::Rng;
 use latentlab_train::picture;
 
-use super::{
-    bottleneck::{autoencoder, reconstructor},
-    distribution::variational,
-};
 use crate::{
     Claim, Finding, Lab, Table,
+    digits::{autoencoder, variational},
     lab::Trained,
     quality::{Judge, Quality},
 };
@@ -43,7 +40,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let mut found = Vec::new();
     for latent in [2, 16] {
         for trained in [autoencoder(lab, latent)?, variational(lab, latent, 1.0)?] {
-            let model = reconstructor(&trained)?;
+            let model = trained.reconstructor()?;
             let name = &trained.session.experiment.model.name;
             let [prior, boxed] = decodings(lab, model, latent, &judge)?;
             for (place, quality) in [("prior", prior), ("box", boxed)] {
@@ -108,7 +105,7 @@ fn decodings(
 
 /// Decodings over the rectangle that holds the middle 95 % of the codes along both axes.
 fn map(lab: &Lab, trained: &Trained) -> Result<latentlab_train::Picture> {
-    let model = reconstructor(trained)?;
+    let model = trained.reconstructor()?;
     let codes = model.encode(&lab.mnist(Split::Test, 10_000)?.images)?;
     let mut ends = Vec::new();
     for axis in 0..2 {

@@ -6,8 +6,11 @@ use latentlab_experiment::Result;
 use latentlab_metrics::{Features, nearest_neighbours};
 use latentlab_train::picture;
 
-use super::bottleneck::{autoencoder, per_image, reconstructor};
-use crate::{Chart, Claim, Finding, Lab, Table, foreign};
+use crate::{
+    Chart, Claim, Finding, Lab, Table,
+    digits::{autoencoder, labels, per_image},
+    foreign,
+};
 
 /// Places on a walk from one digit to another, ends included.
 const PLACES: usize = 9;
@@ -26,7 +29,7 @@ pub(super) const CLAIM: Claim = Claim {
 
 fn measure(lab: &Lab) -> Result<Finding> {
     let trained = autoencoder(lab, 16)?;
-    let model = reconstructor(&trained)?;
+    let model = trained.reconstructor()?;
     let test = lab.mnist(Split::Test, 1000)?.images;
     let train = lab.mnist(Split::Train, lab.choose(60_000, 10_000))?.images;
     let mean = train.mean_keepdim(0)?;
@@ -110,7 +113,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
 /// 200 test digits to start from, and as many of other classes to go to.
 fn ends(lab: &Lab) -> Result<(Tensor, Tensor)> {
     let test = lab.mnist(Split::Test, 2000)?;
-    let labels = super::bottleneck::labels(&test)?;
+    let labels = labels(&test)?;
     let (mut from, mut to) = (Vec::new(), Vec::new());
     for pair in (0..1000).step_by(2) {
         if labels[pair] != labels[pair + 1] && from.len() < 200 {

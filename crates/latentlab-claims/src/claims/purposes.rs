@@ -6,12 +6,9 @@ use latentlab_experiment::Result;
 use latentlab_metrics::{Features, Labelled, LinearProbe, PrincipalComponents};
 use latentlab_tensor::Rng;
 
-use super::{
-    bottleneck::{autoencoder, labels, neighbours, per_image, reconstructor},
-    distribution::variational,
-};
 use crate::{
     Claim, Finding, Lab, Table,
+    digits::{autoencoder, labels, neighbours, per_image, variational},
     lab::{Trained, samples},
     quality::Judge,
 };
@@ -63,7 +60,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
 }
 
 fn row(lab: &Lab, judge: &Judge, trained: &Trained) -> Result<[f64; 5]> {
-    let model = reconstructor(trained)?;
+    let model = trained.reconstructor()?;
     let train = lab.mnist(Split::Train, lab.choose(60_000, 10_000))?;
     let test = lab.mnist(Split::Test, lab.choose(10_000, 2_000))?;
     let codes = model.encode(&train.images)?;
