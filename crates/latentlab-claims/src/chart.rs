@@ -172,10 +172,15 @@ impl Scale {
         if self == Self::Logarithmic && span >= 1.0 {
             let spacing = (span / 6.0).ceil();
             let first = (range.start / spacing).ceil();
-            let exponents = (0..8).map(|index| (first + f64::from(index)) * spacing);
-            return exponents
-                .take_while(|exponent| *exponent <= range.end)
-                .map(|exponent| (exponent, label(10f64.powf(exponent))))
+            let exponents = (-1..8).map(|index| (first + f64::from(index)) * spacing);
+            let between: &[f64] = if span < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+            let values = exponents.flat_map(|exponent| {
+                let power = 10f64.powf(exponent);
+                between.iter().map(move |factor| factor * power)
+            });
+            return values
+                .map(|value| (value.log10(), label(value)))
+                .filter(|(place, _)| range.start <= *place && *place <= range.end)
                 .collect();
         }
         if self == Self::Logarithmic {
@@ -267,6 +272,7 @@ mod tests {
             labels(Scale::Linear, 0.0..1.0),
             ["0", "0.2", "0.4", "0.6", "0.8", "1"]
         );
+        assert_eq!(labels(Scale::Logarithmic, 0.3..1.4), ["2", "5", "10", "20"]);
         assert_eq!(
             labels(Scale::Logarithmic, 0.0..3.0),
             ["1", "10", "100", "1000"]

@@ -42,7 +42,11 @@ pub(crate) fn plugin(registry: &mut Registry) -> Result<()> {
 }
 
 /// Sets a key of an experiment file, such as `model.config.latent`.
-pub(crate) fn set(file: &mut Table, key: &str, value: impl Display) -> latentlab_experiment::Result<()> {
+pub(crate) fn set(
+    file: &mut Table,
+    key: &str,
+    value: impl Display,
+) -> latentlab_experiment::Result<()> {
     merge(file, &parse_assignment(&format!("{key}={value}"))?);
     Ok(())
 }
