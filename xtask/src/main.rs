@@ -62,6 +62,9 @@ enum Task {
     /// Show the runs in DIR DIR... side by side on one page
     #[command(disable_help_flag = true)]
     Compare(Rest),
+    /// Train what papers trained, and hold it to their figures
+    #[command(disable_help_flag = true)]
+    Papers(Rest),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -122,6 +125,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Features(_)
         | Task::Reproduce(_)
         | Task::Compare(_)
+        | Task::Papers(_)
         | Task::Doctor(_) => return program::run(std::env::args_os().skip(1)),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
         Task::Bench(bench) => bench::run(bench)?,
