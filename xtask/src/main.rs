@@ -66,6 +66,9 @@ enum Task {
     /// Measure what is said of AE, VAE and GAN, by NAME or all: a verdict and a page each
     #[command(disable_help_flag = true)]
     Claims(Rest),
+    /// Train what papers trained, and hold it to their figures
+    #[command(disable_help_flag = true)]
+    Papers(Rest),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -126,6 +129,7 @@ fn run(task: Task) -> Result<ExitCode> {
         | Task::Features(_)
         | Task::Reproduce(_)
         | Task::Compare(_)
+        | Task::Papers(_)
         | Task::Doctor(_) => {
             return program::run(Program::Latentlab, std::env::args_os().skip(1));
         }

@@ -1,7 +1,8 @@
 //! What an experiment is known to give, so that a run can be held to it: `[[expect]]`.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
+use latentlab_train::Record;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,8 +12,11 @@ use crate::{Result, figures::number};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// The figure, such as `test/elbo`: its last value in `metrics.jsonl` is judged.
+    /// The figure, such as `test/elbo`: its last finite value in `metrics.jsonl` is judged.
     pub figure: String,
+    /// Judges the value that was recorded at this step instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u64>,
     /// What it should be, in the figure's own unit.
     pub value: f64,
     /// How far beside `value` is still as expected, in the figure's unit.
@@ -60,12 +64,25 @@ pub enum Verdict {
 }
 
 impl Expectation {
-    /// Compares the expectation with the last figures of a run, by their keys.
-    pub fn judge(&self, figures: &BTreeMap<String, f64>) -> Verdict {
-        let Some(figure) = figures.get(&self.figure) else {
+    /// The value that is judged among the records of a run, in the order of their steps.
+    pub fn came(&self, records: &[Record]) -> Option<f64> {
+        let value = |record: &Record| record.get(&self.figure);
+        match self.step {
+            Some(step) => value(records.iter().find(|record| record.step == step)?),
+            None => records
+                .iter()
+                .rev()
+                .filter_map(value)
+                .find(|value| value.is_finite()),
+        }
+    }
+
+    /// Compares the expectation with what came, if anything did.
+    pub fn judge(&self, came: Option<f64>) -> Verdict {
+        let Some(came) = came else {
             return Verdict::Absent;
         };
-        let difference = figure - self.value;
+        let difference = came - self.value;
         let met = match self.direction {
             Direction::Near => difference.abs() <= self.tolerance,
             Direction::AtLeast => difference >= -self.tolerance,
@@ -88,6 +105,14 @@ impl Expectation {
         match tolerance {
             0.0 => format!("{side} {value}"),
             _ => format!("{side} {value} (tolerance {tolerance})"),
+        }
+    }
+
+    /// The figure, with the step where it is not the last one: `test/elbo at step 469`.
+    pub fn what(&self) -> String {
+        match self.step {
+            Some(step) => format!("{} at step {step}", self.figure),
+            None => self.figure.clone(),
         }
     }
 
@@ -139,17 +164,13 @@ pub(crate) fn signed(difference: f64) -> String {
     }
 }
 
-/// The verdicts as lines below the closing words of a run; `whole` says whether it took all the
-/// steps that the expectations are about.
-pub(crate) fn closing_words(
-    expectations: &[Expectation],
-    figures: &BTreeMap<String, f64>,
-    whole: bool,
-) -> String {
+/// The verdicts on what came of each expectation, as lines below the closing words of a run; `whole`
+/// says whether it took all the steps that the expectations are about.
+pub(crate) fn closing_words(expectations: &[(Expectation, Option<f64>)], whole: bool) -> String {
     let mut text = String::new();
-    for expectation in expectations {
-        let (figure, wanted) = (&expectation.figure, expectation.wanted());
-        let came = match (whole, expectation.judge(figures), figures.get(figure)) {
+    for (expectation, came) in expectations {
+        let (figure, wanted) = (expectation.what(), expectation.wanted());
+        let came = match (whole, expectation.judge(*came), came) {
             (false, _, _) => "not judged: the run was stopped early".to_owned(),
             (true, verdict, None) => verdict.to_string(),
             (true, verdict, Some(value)) => {
@@ -200,8 +221,26 @@ mod tests {
         first
     }
 
-    fn figures(elbo: f64) -> BTreeMap<String, f64> {
-        BTreeMap::from([("test/elbo".to_owned(), elbo)])
+    /// Records of `test/elbo`, one a step from step 1.
+    fn records(elbos: &[f64]) -> Vec<Record> {
+        let record = |(step, elbo): (u64, &f64)| {
+            let mut record = Record::new(step, 0.0);
+            record.insert("test/elbo", *elbo);
+            record
+        };
+        (1..).zip(elbos).map(record).collect()
+    }
+
+    #[test]
+    fn the_last_finite_value_is_judged_or_that_of_the_step() {
+        let mut expectation = expectation(Direction::Near);
+        let records = records(&[-120.0, -110.0, f64::NAN]);
+        assert_eq!(expectation.came(&records), Some(-110.0));
+        expectation.step = Some(1);
+        assert_eq!(expectation.came(&records), Some(-120.0));
+        assert_eq!(expectation.what(), "test/elbo at step 1");
+        expectation.step = Some(4);
+        assert_eq!(expectation.came(&records), None);
     }
 
     #[test]
@@ -223,7 +262,7 @@ mod tests {
                 true => Verdict::Met { difference },
                 false => Verdict::Missed { difference },
             };
-            let found = expectation(direction).judge(&figures(elbo));
+            let found = expectation(direction).judge(Some(elbo));
             assert_eq!(found, expected, "{direction:?} {elbo}");
         }
     }
@@ -231,8 +270,8 @@ mod tests {
     #[test]
     fn a_figure_that_the_run_lacks_is_absent_and_one_without_a_value_is_missed() {
         let near = expectation(Direction::Near);
-        assert_eq!(near.judge(&BTreeMap::new()), Verdict::Absent);
-        let nan = near.judge(&figures(f64::NAN));
+        assert_eq!(near.judge(near.came(&[])), Verdict::Absent);
+        let nan = near.judge(Some(f64::NAN));
         assert!(matches!(nan, Verdict::Missed { .. }), "{nan:?}");
     }
 
@@ -275,13 +314,17 @@ mod tests {
     #[test]
     fn closing_words_say_what_was_expected_what_came_and_from_where_it_is_known() {
         let expectations = resolve(FILE).unwrap().expect;
+        let expectations: Vec<_> = expectations
+            .into_iter()
+            .zip([Some(-104.75), None])
+            .collect();
         assert_eq!(
-            closing_words(&expectations, &figures(-104.75), true),
+            closing_words(&expectations, true),
             "\n  expected test/elbo -105 ± 0.5, came -104.75 (+0.25000): met \
              [Kingma and Welling 2014]\
              \n  expected samples/high_quality at least 0.9, absent"
         );
-        let early = closing_words(&expectations[1..], &figures(-104.75), false);
+        let early = closing_words(&expectations[1..], false);
         assert!(
             early.ends_with("0.9, not judged: the run was stopped early"),
             "{early}"

@@ -35,6 +35,7 @@ mod markup;
 pub mod overrides;
 mod page;
 mod palette;
+pub mod papers;
 mod plots;
 mod report;
 mod run_dir;

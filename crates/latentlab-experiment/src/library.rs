@@ -23,6 +23,27 @@ pub const EMBEDDED: [(&str, &str); 7] = [
     ),
 ];
 
+/// Name and text of every paper that is reproduced, in the order of their years.
+pub const PAPERS: [(&str, &str); 5] = [
+    (
+        "deep-ae-2006",
+        include_str!("../experiments/papers/deep-ae-2006.toml"),
+    ),
+    (
+        "pytorch-vae",
+        include_str!("../experiments/papers/pytorch-vae.toml"),
+    ),
+    ("iwae", include_str!("../experiments/papers/iwae.toml")),
+    (
+        "vae-2x256",
+        include_str!("../experiments/papers/vae-2x256.toml"),
+    ),
+    (
+        "packing",
+        include_str!("../experiments/papers/packing.toml"),
+    ),
+];
+
 /// An experiment file, read but not yet checked.
 #[derive(Clone, Debug)]
 pub struct Source {

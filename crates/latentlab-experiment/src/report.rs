@@ -37,7 +37,7 @@ pub(crate) fn report(
     let name = escape(&record.experiment);
     let body = [
         heading(&name, experiment, summary, ending),
-        expectations::section(experiment, summary),
+        expectations::section(experiment, summary, records),
         pictures::section("Samples", &directory.join("samples"))?,
         pictures::section("Reconstructions", &directory.join("reconstructions"))?,
         latent::section(directory)?,

@@ -8,6 +8,7 @@ mod evaluate;
 mod experiment;
 mod features;
 mod list;
+mod papers;
 mod reproduce;
 mod resume;
 mod side_by_side;
@@ -62,6 +63,8 @@ enum Verb {
     Reproduce(reproduce::Arguments),
     /// Show runs side by side on one page: curves, figures, configurations
     Compare(side_by_side::Arguments),
+    /// Train what papers trained, and hold it to their figures
+    Papers(papers::Arguments),
     /// Check what this machine and this build can do
     Doctor,
     /// Print a completion script for a shell
@@ -175,6 +178,7 @@ fn dispatch(verb: Verb, registry: &Registry) -> Result<u8> {
         Verb::Features(arguments) => features::run(&arguments, registry),
         Verb::Reproduce(arguments) => reproduce::run(&arguments, registry),
         Verb::Compare(arguments) => side_by_side::run(&arguments),
+        Verb::Papers(arguments) => papers::run(&arguments, registry),
         Verb::Doctor => doctor::run(),
         Verb::Completions { shell } => {
             let mut command = Cli::command();

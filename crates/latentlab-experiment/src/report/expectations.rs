@@ -1,12 +1,14 @@
 //! What the run was expected to come to, and whether it did.
 
+use latentlab_train::Record;
+
 use crate::{
     Expectation, Experiment, Status, expectation::signed, figures::number, markup::escape, page,
     train::Summary,
 };
 
 /// A section with a row for each expectation of the experiment; nothing if there are none.
-pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
+pub(super) fn section(experiment: &Experiment, summary: &Summary, records: &[Record]) -> String {
     if experiment.expect.is_empty() {
         return String::new();
     }
@@ -14,7 +16,7 @@ pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
     let rows: String = experiment
         .expect
         .iter()
-        .map(|expectation| row(expectation, summary, whole))
+        .map(|expectation| row(expectation, expectation.came(records), whole))
         .collect();
     let contents = format!(
         "<div class=\"wide\">\n<table class=\"expectations\">\n\
@@ -26,11 +28,9 @@ pub(super) fn section(experiment: &Experiment, summary: &Summary) -> String {
     page::section("Expectations", &contents)
 }
 
-fn row(expectation: &Expectation, summary: &Summary, whole: bool) -> String {
-    let figure = &expectation.figure;
-    let verdict = expectation.judge(&summary.metrics);
-    let came = summary.metrics.get(figure).map(|value| number(*value));
-    let came = came.unwrap_or_else(|| "–".to_owned());
+fn row(expectation: &Expectation, came: Option<f64>, whole: bool) -> String {
+    let verdict = expectation.judge(came);
+    let came = came.map_or("–".to_owned(), number);
     let difference = verdict.difference().map_or("–".to_owned(), signed);
     let (class, verdict) = match whole {
         true => (verdict.to_string(), verdict.to_string()),
@@ -46,7 +46,7 @@ fn row(expectation: &Expectation, summary: &Summary, whole: bool) -> String {
          <td data-column=\"came\">{came}</td><td data-column=\"difference\">{difference}</td>\
          <td><span class=\"verdict {class}\">{verdict}</span></td>\
          <td class=\"words\">{source}</td></tr>\n",
-        escape(figure),
+        escape(&expectation.what()),
         escape(&expectation.wanted()),
     )
 }

@@ -71,6 +71,7 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
 fn expectation_row(value: f64, step: u64) -> String {
     let expectation = Expectation {
         figure: "test/elbo".to_owned(),
+        step: None,
         value,
         tolerance: 0.5,
         direction: crate::Direction::Near,
@@ -86,11 +87,13 @@ fn expectation_row(value: f64, step: u64) -> String {
         status: Status::Finished,
         step,
         params_sha256: String::new(),
-        metrics: [("test/elbo".to_owned(), -105.25)].into(),
+        metrics: Default::default(),
         images_per_second: 1.0,
         wall_s: 1.0,
     };
-    expectations::section(&experiment, &summary)
+    let mut record = Record::new(step, 0.0);
+    record.insert("test/elbo", -105.25);
+    expectations::section(&experiment, &summary, &[record])
 }
 
 /// The tags of a page that are open at its end, or the first that closes another.

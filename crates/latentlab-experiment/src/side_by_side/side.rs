@@ -92,9 +92,9 @@ impl Side {
     /// What the run's own expectation says of a figure, once it has taken all its steps.
     pub(super) fn verdict(&self, figure: &str) -> Option<Verdict> {
         let whole = self.record.status == Status::Finished && self.step() >= self.plan.steps;
-        let mut expectations = self.plan.expect.iter();
-        let expectation = expectations.find(|expectation| expectation.figure == figure)?;
-        whole.then(|| expectation.judge(&self.figures))
+        let is_of_the_end = |one: &&Expectation| one.figure == figure && one.step.is_none();
+        let expectation = self.plan.expect.iter().find(is_of_the_end)?;
+        whole.then(|| expectation.judge(expectation.came(&self.records)))
     }
 }
 

@@ -31,8 +31,8 @@ pub struct Ended {
     pub summary: Summary,
     /// Why it ended.
     pub reason: StopReason,
-    /// What was expected of it.
-    pub expectations: Vec<Expectation>,
+    /// What was expected of it, with what came.
+    pub expectations: Vec<(Expectation, Option<f64>)>,
 }
 
 /// The contents of `summary.json`.
@@ -65,7 +65,6 @@ impl Ended {
         }
         text.push_str(&expectation::closing_words(
             &self.expectations,
-            &self.summary.metrics,
             self.reason == StopReason::Steps,
         ));
         let picture = format!("step-{:06}.png", self.summary.step);
@@ -115,13 +114,14 @@ impl Ending<'_> {
     }
 }
 
-/// Writes `run.json`, `summary.json`, the plots and the report, and returns the summary.
+/// Writes `run.json`, `summary.json`, the plots and the report, and returns the summary and what
+/// came of each expectation.
 pub(super) fn finish(
     session: &Session,
     directory: &RunDir,
     mut record: RunRecord,
     ending: &Ending,
-) -> Result<Summary> {
+) -> Result<(Summary, Vec<Option<f64>>)> {
     record.status = ending.status();
     record.ended = Some(run_dir::now());
     directory.write_json("run.json", &record)?;
@@ -149,7 +149,11 @@ pub(super) fn finish(
     let path = directory.path();
     let page = report(path, &record, experiment, &summary, &words, &records)?;
     directory.write("report.html", page.as_bytes())?;
-    Ok(summary)
+    let expected = experiment.expect.iter();
+    let came = expected
+        .map(|expectation| expectation.came(&records))
+        .collect();
+    Ok((summary, came))
 }
 
 fn sha256(bytes: &[u8]) -> String {

@@ -1,5 +1,6 @@
 //! Starting a run, taking one up again, and what both leave in the run directory.
 
+mod complete;
 mod finish;
 mod observers;
 mod resume;
@@ -18,6 +19,7 @@ use latentlab_train::{
 };
 use toml::Table;
 
+pub use complete::{Standing, complete};
 pub use finish::{Ended, Summary};
 pub use resume::{read_experiment, resumable};
 
@@ -214,16 +216,19 @@ impl Prepared {
             steps: (trainer.steps() - from, trainer.steps()),
             seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
         };
-        let summary = finish(&session, directory, record, &ending);
+        let finished = finish(&session, directory, record, &ending);
         // What ended the training says more than what then went wrong with the report.
         let directory = directory.path().to_owned();
         match outcome {
-            Ok(outcome) => Ok(Ended {
-                directory,
-                summary: summary?,
-                reason: outcome.reason,
-                expectations: session.experiment.expect,
-            }),
+            Ok(outcome) => {
+                let (summary, came) = finished?;
+                Ok(Ended {
+                    directory,
+                    summary,
+                    reason: outcome.reason,
+                    expectations: session.experiment.expect.into_iter().zip(came).collect(),
+                })
+            }
             Err(error) => Err(Error::Ended {
                 directory,
                 source: Box::new(error),
