@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use latentlab_losses::{
     adversarial::{Objective, Smoothing, value},
-    batch_mean, divergence, numerics, penalty, reconstruction,
+    batch_mean, classification, divergence, numerics, penalty, reconstruction,
 };
 use latentlab_tensor::{
     Result, Rng,
@@ -74,6 +74,20 @@ fn of_the_reconstructions() -> Result<()> {
     });
     assert_right(&inputs, |x| {
         batch_mean(&discretised_logistic_nll(&x[0], &x[1], grey)?)
+    });
+    Ok(())
+}
+
+#[test]
+fn of_the_classification() -> Result<()> {
+    let labels = Tensor::new(&[3u32, 0, 0], &Device::Cpu)?;
+    assert_right(&[normal("logits")?], |x| {
+        batch_mean(&classification::cross_entropy(&x[0], &labels)?)
+    });
+    // Ties of the largest logit, where a plain max would show.
+    let tied = Tensor::zeros((N, D), DType::F64, &Device::Cpu)?;
+    assert_right(&[tied], |x| {
+        batch_mean(&classification::cross_entropy(&x[0], &labels)?)
     });
     Ok(())
 }

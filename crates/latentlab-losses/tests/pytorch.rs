@@ -18,7 +18,7 @@
 use candle_core::{Device, Tensor};
 use latentlab_losses::{
     adversarial::{Objective, Smoothing},
-    divergence, penalty, reconstruction,
+    classification, divergence, penalty, reconstruction,
 };
 use latentlab_tensor::Result;
 
@@ -81,6 +81,17 @@ fn reconstructions_agree_with_pytorch() -> Result<()> {
     // -(upper.sigmoid() - lower.sigmoid()).log().sum(1)
     let logistic = discretised_logistic_nll(&x, &v, &t);
     assert_close(logistic, &[10.392509747695136, 11.606284867690555]);
+    Ok(())
+}
+
+#[test]
+fn the_classification_loss_agrees_with_pytorch() -> Result<()> {
+    // F.cross_entropy(x, torch.tensor([2, 0]), reduction='none')
+    let labels = Tensor::new(&[2u32, 0], &Device::Cpu)?;
+    assert_close(
+        classification::cross_entropy(&x()?, &labels),
+        &[0.20167124495279057, 4.0270419638636055],
+    );
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! have in common is tested where they all are: in the conformance tests of `latentlab-experiment`.
 
 mod ae;
+mod classifier;
 mod gan;
 mod gan_penalty;
 mod network;
