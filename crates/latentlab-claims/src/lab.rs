@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
 };
@@ -12,7 +11,7 @@ use latentlab_core::{Batch, GenerativeModel, Reconstruct, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_experiment::{
     Error, Experiment, FeatureExtractor, Result, Session,
-    train::{self, Plan},
+    train::{self, Plan, Standing},
 };
 use latentlab_train::{CheckpointStore, Record, observers::read_metrics};
 use toml::Table;
@@ -99,34 +98,23 @@ impl Lab {
         latentlab_core::merge(&mut whole, file);
         let experiment = Experiment::resolve(&whole, &Table::new(), &self.registry)?;
         let directory = self.folder.join(name);
-        let known = train::read_experiment(&directory, &self.registry)
-            .and_then(|known| known.to_table())
-            .ok();
-        if known != Some(experiment.to_table()?) {
-            remove(&directory)?;
+        if Standing::of(&directory, &experiment, &self.registry)? == Standing::Missing {
             eprintln!("training {name}, {} steps", experiment.steps);
-            let plan = Plan {
-                name,
-                experiment,
-                overrides: Table::new(),
-                out: Some(&directory),
-                argv: std::env::args().collect(),
-            };
-            train::start(plan, &self.registry, &self.interrupted)?;
-        } else if self.taken(&directory)? < experiment.steps {
-            train::resume(&directory, &Table::new(), &self.registry, &self.interrupted)?;
         }
+        let plan = Plan {
+            name,
+            experiment,
+            overrides: Table::new(),
+            out: Some(&directory),
+            argv: std::env::args().collect(),
+        };
+        train::complete(plan, &self.registry, &self.interrupted)?;
         let (session, _) = Session::of_run(&directory, &self.registry, false)?;
         Ok(Trained {
             session,
             records: read_metrics(directory.join("metrics.jsonl"))?,
             directory,
         })
-    }
-
-    fn taken(&self, directory: &Path) -> Result<u64> {
-        let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
-        Ok(checkpoints.steps()?.last().copied().unwrap_or(0))
     }
 }
 
@@ -198,13 +186,4 @@ pub(crate) fn samples(model: &dyn GenerativeModel, count: usize, seed: u64) -> R
         chunks.push(sampler.sample(CHUNK.min(count - start), &mut rng)?);
     }
     Ok(Tensor::cat(&chunks, 0)?)
-}
-
-fn remove(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file(directory)(error))
-        }
-        _ => Ok(()),
-    }
 }

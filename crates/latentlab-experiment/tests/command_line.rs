@@ -236,3 +236,31 @@ fn a_model_that_cannot_do_what_is_asked_says_what_can_be_done() {
     assert_eq!(code, 2);
     assert!(text.contains("try `reconstruct`"), "{text}");
 }
+
+#[test]
+fn papers_are_listed_with_their_hours_and_a_missing_run_fails_the_check() {
+    let list = stdout(&["papers", "--list"]);
+    let names = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    assert_eq!(names.count(), library::PAPERS.len(), "{list}");
+    assert!(list.contains(" h  "), "{list}");
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let output = latentlab()
+        .args(["papers", "packing", "--check", "--runs"])
+        .arg(&runs)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        text.matches("has not ended; `papers packing` makes it")
+            .count(),
+        20
+    );
+    assert!(!runs.exists(), "a check trains nothing");
+    let (code, text) = failure(&["papers", "vae-2x265"]);
+    assert_eq!(code, 2);
+    assert!(text.contains("did you mean `vae-2x256`?"), "{text}");
+}
