@@ -31,6 +31,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
             "D(G(z)) then",
             "D(x) at the end",
             "D(G(z)) at the end",
+            "widest gap in one step",
         ],
     );
     for (data, steps, quick) in [
@@ -43,13 +44,20 @@ fn measure(lab: &Lab) -> Result<Finding> {
         super::set(&mut file, "evaluate.every", lab.choose(500, 250))?;
         super::set(&mut file, "samples.every", 0)?;
         let trained = lab.train(&format!("game-{data}"), &file)?;
-        let real = smooth(&trained.curve("discriminator/real_probability"));
-        let fake = smooth(&trained.curve("discriminator/fake_probability"));
+        let real = trained.curve("discriminator/real_probability");
+        let fake = trained.curve("discriminator/fake_probability");
+        let gaps = real.iter().zip(&fake).map(|(real, fake)| real.1 - fake.1);
+        let in_one_step = gaps.fold(f64::NEG_INFINITY, f64::max);
+        let (real, fake) = (smooth(&real), smooth(&fake));
         let pairs = || real.iter().zip(&fake).map(|(real, fake)| (real.1, fake.1));
         let widest = pairs().max_by(|a, b| (a.0 - a.1).total_cmp(&(b.0 - b.1)));
         let (high, low) = widest.unwrap_or((f64::NAN, f64::NAN));
         let (last_real, last_fake) = pairs().next_back().unwrap_or((f64::NAN, f64::NAN));
-        table.row(data, &[high - low, high, low, last_real, last_fake]);
+        let ends = [last_real, last_fake];
+        table.row(
+            data,
+            &[[high - low, high, low].as_slice(), &ends, &[in_one_step]].concat(),
+        );
         finding.at_least(
             format!("{data}: widest gap between D(x) and D(G(z))"),
             high - low,
@@ -71,6 +79,11 @@ fn measure(lab: &Lab) -> Result<Finding> {
         }
     }
     finding.tables.push(table);
+    finding.remark(
+        "These are games made to be even: a penalty on D's gradient (dice, ring) and a target of \
+         0.9 for real images (MNIST) keep D from winning, so its lead is small and short. Where \
+         nothing holds it back, in the claim about the dying gradient, D(G(z)) does go to 0.",
+    );
     Ok(finding)
 }
 
