@@ -145,7 +145,7 @@ fn list_prints_json_that_names_everything() {
             .map(|entry| entry["name"].as_str().unwrap().to_owned())
             .collect()
     };
-    assert_eq!(names("models"), ["ae", "gan", "vae"]);
+    assert_eq!(names("models"), ["ae", "classifier", "gan", "vae"]);
     assert!(names("experiments").contains(&"gan-mnist".to_owned()));
     assert!(names("data").contains(&"ring".to_owned()));
 }
