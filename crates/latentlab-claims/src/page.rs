@@ -81,9 +81,15 @@ fn table(table: &Table) -> String {
     let mut text = format!("{}\n\n", table.caption);
     let rule = table.head.iter().map(|_| "---".to_owned()).collect();
     for row in [&table.head, &rule].into_iter().chain(&table.rows) {
-        text.push_str(&format!("| {} |\n", row.join(" | ")));
+        let cells: Vec<_> = row.iter().map(|text| cell(text)).collect();
+        text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     text
+}
+
+/// Text within a row of a table, where a bar would end the cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 /// The page with a line for each claim: `before` with the line of `claim` written anew.
@@ -102,7 +108,8 @@ fn overview(before: &str, claim: &Claim, finding: &Finding, quick: bool) -> Stri
         if other.name == claim.name {
             let figures: Vec<_> = finding.criteria.iter().map(Criterion::to_string).collect();
             let verdict = finding.verdict();
-            text.push_str(&format!("{start} | {verdict} | {} |\n", figures.join("; ")));
+            let figures = cell(&figures.join("; "));
+            text.push_str(&format!("{start} | {verdict} | {figures} |\n"));
         } else if let Some(line) = known {
             text.push_str(&format!("{line}\n"));
         }
@@ -148,6 +155,16 @@ mod tests {
             "{page}"
         );
         assert!(docs.path().join(format!("claims/{name}-1.svg")).is_file());
+    }
+
+    #[test]
+    fn a_bar_does_not_end_a_cell() {
+        let docs = tempfile::tempdir().unwrap();
+        let mut finding = Finding::default();
+        finding.at_most("|D - p|", 0.5, 1.0);
+        page(&CLAIMS[0], &finding, false, docs.path()).unwrap();
+        let index = fs::read_to_string(docs.path().join("claims.md")).unwrap();
+        assert!(index.contains("\\|D - p\\|: 0.5000"), "{index}");
     }
 
     #[test]
