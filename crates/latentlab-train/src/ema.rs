@@ -169,7 +169,7 @@ fn blend_all<T: Element>(pairs: &[&Pair], blend: impl Fn(Arrays<'_, T>) + Sync) 
             let arrays = Arrays {
                 values,
                 source,
-                slots: [&mut [], &mut []],
+                slots: Default::default(),
                 average: &mut [],
             };
             ((), arrays)

@@ -203,13 +203,16 @@ mod tests {
         store.tensors()["x"].to_vec1().unwrap()
     }
 
-    const RULES: [&str; 8] = [
+    const RULES: [&str; 10] = [
         "name = 'adam'\nlr = 0.1",
         "name = 'adam'\nlr = 0.1\nbeta1 = 0.5\nbeta2 = 0.9\neps = 1e-3\nweight_decay = 0.2",
         "name = 'adamw'\nlr = 0.1",
         "name = 'adamw'\nlr = 0.1\nbeta1 = 0.5\nbeta2 = 0.9\neps = 1e-3\nweight_decay = 0.2",
         "name = 'rmsprop'\nlr = 0.1",
         "name = 'rmsprop'\nlr = 0.1\nalpha = 0.9\neps = 1e-3\nmomentum = 0.5\nweight_decay = 0.2",
+        "name = 'rmsprop'\nlr = 0.1\ncentered = true",
+        "name = 'rmsprop'\nlr = 0.1\nalpha = 0.9\neps = 1e-3\ncentered = true\nmomentum = 0.5\n\
+         weight_decay = 0.2",
         "name = 'sgd'\nlr = 0.01",
         "name = 'sgd'\nlr = 0.01\nmomentum = 0.9\nweight_decay = 0.2",
     ];
@@ -237,6 +240,16 @@ mod tests {
                 -0.10513528745917171,
                 -0.9735361142390575,
                 -0.16225839574139364,
+            ],
+            [
+                0.06162246352833539,
+                -0.8111180758831726,
+                -0.3549597445487772,
+            ],
+            [
+                -0.18600554337069894,
+                -0.9016219373283134,
+                -0.17794048235480697,
             ],
             [0.8682198418389727, -1.96392854706303, 0.08044918354003927],
             [
@@ -282,13 +295,17 @@ mod tests {
             names(RULES[5]),
             ["momentum_buffer/x", "square_avg/x", "step/x"]
         );
-        assert_eq!(names(RULES[6]), ["step/x"]);
+        assert_eq!(
+            names(RULES[7]),
+            ["grad_avg/x", "momentum_buffer/x", "square_avg/x", "step/x"]
+        );
+        assert_eq!(names(RULES[8]), ["step/x"]);
     }
 
     #[test]
     fn the_state_of_another_rule_is_refused_with_a_list() {
         let (_, adam) = optimizer(RULES[0]);
-        let (_, mut sgd) = optimizer(RULES[7]);
+        let (_, mut sgd) = optimizer(RULES[9]);
         assert_eq!(
             sgd.restore(&adam.state().unwrap()).unwrap_err().to_string(),
             "3 tensor(s) do not fit:\n  `exp_avg/x`: not part of the optimizer's state\n  \

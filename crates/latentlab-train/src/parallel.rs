@@ -10,11 +10,14 @@ use num_traits::Float;
 /// fits a core's cache and waking a thread is worth it.
 const CHUNK: usize = 16 * 1024;
 
+/// What an update rule remembers of the values beside them, at most.
+pub(crate) const SLOTS: usize = 3;
+
 /// Arrays of one length, or empty, that are worked on together.
 pub(crate) struct Arrays<'a, T> {
     pub(crate) values: &'a mut [T],
     pub(crate) source: &'a [T],
-    pub(crate) slots: [&'a mut [T]; 2],
+    pub(crate) slots: [&'a mut [T]; SLOTS],
     pub(crate) average: &'a mut [T],
 }
 
@@ -27,15 +30,17 @@ impl<'a, T> Arrays<'a, T> {
             parts.resize_with(count, Default::default);
             parts.into_iter()
         };
-        let [first, second] = self.slots.map(parts);
-        let others = first.zip(second).zip(parts(self.average));
+        let mut slots = self.slots.map(parts);
+        let averages = parts(self.average);
         let values = self.values.chunks_mut(CHUNK).zip(self.source.chunks(CHUNK));
-        let arrays = values.zip(others);
+        let arrays = values.zip(averages);
         arrays
-            .map(|((values, source), ((first, second), average))| Arrays {
+            .map(|((values, source), average)| Arrays {
                 values,
                 source,
-                slots: [first, second],
+                slots: slots
+                    .each_mut()
+                    .map(|parts| parts.next().unwrap_or_default()),
                 average,
             })
             .collect()
@@ -197,14 +202,14 @@ mod tests {
             let arrays = Arrays {
                 values,
                 source: &source[..size],
-                slots: [slot, &mut []],
+                slots: [slot, &mut [], &mut []],
                 average: &mut [],
             };
             (size, arrays)
         });
         for_each_chunk(arrays.collect(), |size, chunk| {
-            let [slot, none] = chunk.slots;
-            assert!(none.is_empty() && chunk.average.is_empty());
+            let [slot, second, third] = chunk.slots;
+            assert!(second.is_empty() && third.is_empty() && chunk.average.is_empty());
             for ((value, source), slot) in chunk.values.iter_mut().zip(chunk.source).zip(slot) {
                 *value += source.sqrt() + size as f64;
                 *slot *= source;

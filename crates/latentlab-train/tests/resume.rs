@@ -134,6 +134,7 @@ fn every_optimizer_resumes_exactly() {
         "name = 'adamw', clip_norm = 0.1",
         "name = 'rmsprop', schedule = { name = 'cosine', warmup = 3 }",
         "name = 'rmsprop', momentum = 0.5, clip_value = 0.2",
+        "name = 'rmsprop', momentum = 0.5, centered = true",
         "name = 'sgd'",
         "name = 'sgd', momentum = 0.9, schedule = { name = 'step', every = 3, factor = 0.5 }",
     ] {

@@ -17,7 +17,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, mean_of_squares, negative, outside_unit, ratio, settled};
-use crate::{Result, parallel::real};
+use crate::{
+    Result,
+    parallel::{SLOTS, real},
+};
 
 /// Adam with weight decay as a part of the gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -129,7 +132,12 @@ pub(super) struct Coefficients {
 
 impl Coefficients {
     #[inline(always)]
-    pub(super) fn update<T: Float>(&self, values: &mut [T], source: &[T], slots: [&mut [T]; 2]) {
+    pub(super) fn update<T: Float>(
+        &self,
+        values: &mut [T],
+        source: &[T],
+        slots: [&mut [T]; SLOTS],
+    ) {
         let (beta1, one_minus_beta1) = (real::<T>(self.beta1), real::<T>(1.0 - self.beta1));
         let (beta2, one_minus_beta2) = (real::<T>(self.beta2), real::<T>(1.0 - self.beta2));
         let (eps, decay) = (real::<T>(self.eps), real::<T>(self.decay_in_gradient));
@@ -138,7 +146,7 @@ impl Coefficients {
             real::<T>(self.pace),
             real::<T>(self.root),
         );
-        let [mean, square] = slots;
+        let [mean, square, _] = slots;
         let means = mean.iter_mut().zip(square);
         for ((x, g), (m, v)) in values.iter_mut().zip(source).zip(means) {
             let g = *g + decay * *x;

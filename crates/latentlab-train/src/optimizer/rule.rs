@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Adam, AdamW, RmsProp, Sgd};
-use crate::Result;
+use crate::{Result, parallel::SLOTS};
 
 /// How a gradient moves a parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -37,8 +37,7 @@ impl Rule {
     pub(super) fn slots(&self) -> &'static [&'static str] {
         match self {
             Self::Adam(_) | Self::AdamW(_) => &["exp_avg", "exp_avg_sq"],
-            Self::RmsProp(rule) if rule.momentum == 0.0 => &["square_avg"],
-            Self::RmsProp(_) => &["square_avg", "momentum_buffer"],
+            Self::RmsProp(rule) => rule.slots(),
             Self::Sgd(rule) if rule.momentum == 0.0 => &[],
             Self::Sgd(_) => &["momentum_buffer"],
         }
@@ -51,7 +50,7 @@ impl Rule {
         at: At,
         values: &mut [T],
         source: &[T],
-        slots: [&mut [T]; 2],
+        slots: [&mut [T]; SLOTS],
     ) {
         match self {
             Self::Adam(rule) => rule.coefficients(at).update(values, source, slots),

@@ -14,7 +14,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, negative, outside_unit, settled};
-use crate::{Result, parallel::real};
+use crate::{
+    Result,
+    parallel::{SLOTS, real},
+};
 
 /// Gradient descent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,11 +36,11 @@ impl Sgd {
         at: At,
         values: &mut [T],
         source: &[T],
-        slots: [&mut [T]; 2],
+        slots: [&mut [T]; SLOTS],
     ) {
         let (lr, decay) = (real::<T>(at.lr), real::<T>(self.weight_decay));
         let momentum = real::<T>(self.momentum);
-        let [buffer, _] = slots;
+        let [buffer, ..] = slots;
         let elements = values.iter_mut().zip(source);
         if self.momentum == 0.0 {
             for (x, g) in elements {

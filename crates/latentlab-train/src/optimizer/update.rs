@@ -11,7 +11,9 @@ use super::{Rule, rule::At};
 use crate::{
     Result,
     ema::{blend, blend_composed},
-    parallel::{self, Arrays, Element, TOGETHER, for_each_chunk, real, storage_of, with_memory},
+    parallel::{
+        self, Arrays, Element, SLOTS, TOGETHER, for_each_chunk, real, storage_of, with_memory,
+    },
 };
 
 /// The state of one parameter: up to two values for each of its elements.
@@ -198,7 +200,7 @@ impl<'a, T: Element> InPlace<'a, T> {
                 let arrays = Arrays {
                     values,
                     source,
-                    slots: [(); 2].map(|()| slots.next().unwrap_or_default()),
+                    slots: [(); SLOTS].map(|()| slots.next().unwrap_or_default()),
                     average: average.unwrap_or_default(),
                 };
                 (*at, arrays)
@@ -327,15 +329,18 @@ mod tests {
         most.max(distance(&averages[0], &averages[1]))
     }
 
-    /// One value after `steps` updates whose first has this gradient and the others none, and what
-    /// is remembered of it after each.
-    fn slots_after(rule: &Rule, gradient: f32, steps: u64) -> (f32, Vec<f32>) {
+    /// `gradient` once, and none in the other steps.
+    fn once(gradient: f32, steps: usize) -> impl Iterator<Item = f32> {
+        std::iter::once(gradient).chain(std::iter::repeat_n(0.0, steps - 1))
+    }
+
+    /// One value after updates with these gradients, and what is remembered of it after each.
+    fn slots_after(rule: &Rule, gradients: impl Iterator<Item = f32>) -> (f32, Vec<f32>) {
         let parameter = Var::new(&[1f32], &Device::Cpu).unwrap();
         let mut slots = Slots::zeros(rule.slots().len(), &parameter).unwrap();
         let mut seen = Vec::new();
-        for count in 1..=steps {
-            let first = if count == 1 { gradient } else { 0.0 };
-            let gradient = Tensor::new(&[first], &Device::Cpu).unwrap();
+        for (count, gradient) in (1..).zip(gradients) {
+            let gradient = Tensor::new(&[gradient], &Device::Cpu).unwrap();
             let update = Update {
                 rule,
                 lr: 0.01,
@@ -361,9 +366,22 @@ mod tests {
     fn what_is_remembered_of_a_parameter_without_gradient_decays_to_zero() {
         let adam = Rule::named("adam").unwrap();
         for gradient in [1.0, 1e-10, 1e-19, 1e-25] {
-            let (_, slots) = slots_after(&adam, gradient, 1200);
+            let (_, slots) = slots_after(&adam, once(gradient, 1200));
             assert!(slots.iter().all(|slot| !slot.is_subnormal()));
             assert_eq!(slots[slots.len() - 2], 0.0, "the mean");
+        }
+    }
+
+    #[test]
+    fn a_gradient_that_never_changes_has_no_deviation_below_zero() {
+        let rule = Rule::RmsProp(RmsProp {
+            centered: true,
+            alpha: 0.5,
+            ..RmsProp::default()
+        });
+        for gradient in [0.1, 0.7, 1.3, 1e-3] {
+            let (value, _) = slots_after(&rule, std::iter::repeat_n(gradient, 200));
+            assert!(value.is_finite(), "{gradient}: {value}");
         }
     }
 
@@ -374,7 +392,7 @@ mod tests {
             ..Default::default()
         });
         for gradient in [0.0, 1e-30, 1e-18, 1e-10] {
-            let (value, _) = slots_after(&adam, gradient, 3);
+            let (value, _) = slots_after(&adam, once(gradient, 3));
             assert!((value - 1.0).abs() < 0.05, "{gradient}: {value}");
         }
     }
@@ -407,10 +425,15 @@ mod tests {
         for name in Rule::NAMES {
             let mut rules = vec![Rule::named(name).unwrap()];
             match rules[0].clone() {
-                Rule::RmsProp(rule) => rules.push(Rule::RmsProp(RmsProp {
-                    momentum: 0.5,
-                    ..rule
-                })),
+                Rule::RmsProp(rule) => {
+                    for (centered, momentum) in [(false, 0.5), (true, 0.0), (true, 0.5)] {
+                        rules.push(Rule::RmsProp(RmsProp {
+                            centered,
+                            momentum,
+                            ..rule
+                        }));
+                    }
+                }
                 Rule::Sgd(rule) => rules.push(Rule::Sgd(Sgd {
                     momentum: 0.5,
                     ..rule
