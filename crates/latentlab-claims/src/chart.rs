@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, ops::Range};
 
+use latentlab_experiment::markup::escape;
+
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
@@ -228,13 +230,6 @@ fn range(values: impl Iterator<Item = f64>) -> Range<f64> {
         Some(std::cmp::Ordering::Equal) => least - 0.5..most + 0.5,
         _ => 0.0..1.0,
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use candle_core::{DType, Tensor};
 use latentlab_core::Batch;
 use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{Features, Labelled, neighbour_accuracy};
+use toml::Table;
 
 use crate::{Lab, claims::set, lab::Trained};
 
@@ -12,27 +13,19 @@ const NEIGHBOURS: usize = 5;
 
 /// The autoencoder with a bottleneck of `latent` numbers that several claims look at.
 pub(crate) fn autoencoder(lab: &Lab, latent: usize) -> Result<Trained> {
-    let mut file = toml::toml! {
-        batch_size = 128
-        [model]
-        name = "ae"
-        [model.config]
-        hidden = [512, 256]
-        [optimizer]
-        name = "adam"
-        lr = 1e-3
-    };
-    set(&mut file, "steps", lab.choose(4690, 938))?;
-    set(&mut file, "model.config.latent", latent)?;
-    lab.train(&format!("ae-{latent}"), &file)
+    lab.train(&format!("ae-{latent}"), &experiment(lab, "ae", latent)?)
 }
 
 /// The VAE with `latent` numbers and the weight `beta` that several claims look at.
 pub(crate) fn variational(lab: &Lab, latent: usize, beta: f64) -> Result<Trained> {
+    let mut file = experiment(lab, "vae", latent)?;
+    set(&mut file, "model.config.beta", format!("{beta:?}"))?;
+    lab.train(&format!("vae-{latent}-beta-{beta}"), &file)
+}
+
+fn experiment(lab: &Lab, model: &str, latent: usize) -> Result<Table> {
     let mut file = toml::toml! {
         batch_size = 128
-        [model]
-        name = "vae"
         [model.config]
         hidden = [512, 256]
         [optimizer]
@@ -40,9 +33,9 @@ pub(crate) fn variational(lab: &Lab, latent: usize, beta: f64) -> Result<Trained
         lr = 1e-3
     };
     set(&mut file, "steps", lab.choose(4690, 938))?;
+    set(&mut file, "model.name", model)?;
     set(&mut file, "model.config.latent", latent)?;
-    set(&mut file, "model.config.beta", format!("{beta:?}"))?;
-    lab.train(&format!("vae-{latent}-beta-{beta}"), &file)
+    Ok(file)
 }
 
 /// The share of test images whose class their nearest training images tell.

@@ -69,13 +69,12 @@ impl Lab {
         &self.digits
     }
 
-    /// The first `count` images of MNIST's training or test set, with their labels.
+    /// The first images of MNIST's training or test set, at most `count`, with their labels.
     ///
     /// # Errors
-    /// If there are fewer.
+    /// If they do not fit into memory.
     pub fn mnist(&self, split: Split, count: usize) -> Result<Batch> {
-        let indices: Vec<usize> = (0..count).collect();
-        Ok(self.mnist.images(split, &indices, &Device::Cpu)?)
+        Ok(self.mnist.first(split, count, &Device::Cpu)?)
     }
 
     /// The experiment `file`, with the keys that all claims share, trained to its end under `name`.
@@ -181,9 +180,5 @@ pub(crate) fn samples(model: &dyn GenerativeModel, count: usize, seed: u64) -> R
         .sampler()
         .ok_or_else(|| Error::Argument("the model does not sample".to_owned()))?;
     let mut rng = latentlab_tensor::Rng::stream(seed, "claims/samples", 0);
-    let mut chunks = Vec::new();
-    for start in (0..count).step_by(CHUNK) {
-        chunks.push(sampler.sample(CHUNK.min(count - start), &mut rng)?);
-    }
-    Ok(Tensor::cat(&chunks, 0)?)
+    Ok(sampler.sample_in_batches(count, CHUNK, &mut rng)?)
 }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
 use latentlab_claims::{CLAIMS, Claim, Lab, page};
-use latentlab_experiment::{Error, Result, launch};
+use latentlab_experiment::{Error, Result, cli, launch};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]
@@ -39,12 +39,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            let mut cause = std::error::Error::source(&error);
-            while let Some(inner) = cause {
-                eprintln!("  because: {inner}");
-                cause = inner.source();
-            }
+            cli::report(&error);
             ExitCode::from(error.exit_code())
         }
     }

@@ -19,6 +19,18 @@ pub trait Sample {
     fn sample(&self, count: usize, rng: &mut Rng) -> Result<Tensor> {
         self.generate(&self.prior(count, rng)?, None)
     }
+
+    /// `count` images from the prior, at most `at_once` (0 is taken as 1) passing through the model
+    /// at a time, which bounds its memory.
+    ///
+    /// # Errors
+    /// If there are none, or the model fails.
+    fn sample_in_batches(&self, count: usize, at_once: usize, rng: &mut Rng) -> Result<Tensor> {
+        let at_once = at_once.max(1);
+        let starts = (0..count).step_by(at_once);
+        let batches = starts.map(|start| self.sample(at_once.min(count - start), rng));
+        Ok(Tensor::cat(&batches.collect::<Result<Vec<_>>>()?, 0)?)
+    }
 }
 
 /// Takes images to latent vectors and back.

@@ -128,6 +128,20 @@ impl Dataset {
         batch.upload(self.info.shape, device)
     }
 
+    /// The first images of a split, at most `count`, as [`images`](Self::images) gives them.
+    ///
+    /// # Errors
+    /// If they do not fit into the memory of the device.
+    pub fn first(
+        &self,
+        split: Split,
+        count: usize,
+        device: &Device,
+    ) -> latentlab_core::Result<Batch> {
+        let indices: Vec<usize> = (0..count.min(self.len(split))).collect();
+        self.images(split, &indices, device)
+    }
+
     /// All images of a split in their order, as [`images`](Self::images) gives them, in batches of
     /// `batch_size` (0 is taken as 1); the last one may be smaller.
     pub fn batches(

@@ -71,9 +71,7 @@ pub fn reconstructions(
     if Form::of(dataset.info()) != Form::Grid {
         return Ok(None);
     }
-    let count = count.min(dataset.len(Split::Test));
-    let indices: Vec<usize> = (0..count).collect();
-    let originals = dataset.images(Split::Test, &indices, device)?.images;
+    let originals = dataset.first(Split::Test, count, device)?.images;
     let restored = reconstructor.reconstruct(&originals)?;
     Ok(Some(picture::pairs(&originals, &restored, COLUMNS)?))
 }
@@ -109,8 +107,6 @@ fn truth(dataset: &Dataset) -> Result<Vec<f64>> {
 }
 
 fn some_test_images(dataset: &Dataset) -> Result<Tensor> {
-    let count = dataset.len(Split::Test).min(POINTS);
-    let indices: Vec<usize> = (0..count).collect();
-    let batch = dataset.images(Split::Test, &indices, &candle_core::Device::Cpu)?;
+    let batch = dataset.first(Split::Test, POINTS, &candle_core::Device::Cpu)?;
     Ok(batch.images)
 }

@@ -3,10 +3,10 @@
 //! The same test images and the same streams of noise are used every time, so that two evaluations
 //! differ by the model alone.
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Result, Sample};
+use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Registry, Result};
 use latentlab_data::{
     DICE, DataConfig, Dataset, GRID_DEVIATION, RING_DEVIATION, Source, Split, grid_modes,
     ring_modes,
@@ -49,9 +49,13 @@ enum Truth {
 
 impl Evaluation {
     /// The evaluation that the experiment of `session` asks for.
-    pub fn of(session: &Session) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If what the experiment compares samples by cannot be read or is for other images.
+    pub fn of(session: &Session, registry: &Registry) -> crate::Result<Self> {
         let experiment = &session.experiment;
-        let truth = match DataConfig::from_table(&experiment.data)?.source {
+        let source = DataConfig::from_table(&experiment.data)?.source;
+        let truth = match source {
             Source::Ring(_) => Some(Truth::Modes(ring_modes(), RING_DEVIATION)),
             Source::Grid(_) => Some(Truth::Modes(grid_modes(), GRID_DEVIATION)),
             Source::Dice(_) => Some(Truth::Shares(DICE.to_vec())),
@@ -78,23 +82,30 @@ impl Evaluation {
             truth,
             likeness: None,
         };
-        if let (Some(features), Some(_)) = (&session.features, session.model.sampler()) {
-            evaluation.likeness = Some(evaluation.likeness(features)?);
+        let features = FeatureExtractor::choose(&experiment.evaluate.features, &source, registry)?;
+        if let Some(features) = features {
+            features.check(dataset.info())?;
+            if session.model.sampler().is_some() {
+                evaluation.likeness = Some(evaluation.likeness(features)?);
+            }
         }
         Ok(evaluation)
     }
 
-    fn likeness(&self, features: &Rc<FeatureExtractor>) -> Result<Likeness> {
+    fn likeness(&self, features: FeatureExtractor) -> Result<Likeness> {
         let chosen = self.images.iter().find(|(split, _)| *split == Split::Test);
         let images = chosen.map_or(&[][..], |(_, images)| images.as_slice());
-        Likeness::of(Rc::clone(features), self.batches(Split::Test, images))
+        Likeness::of(features, self.batches(Split::Test, images))
     }
 
     /// Everything there is to measure of `model`, by name: `test/…`, `validation/…` where images
     /// are held out for it, and `samples/…`.
     pub fn measure(&self, model: &dyn GenerativeModel) -> Result<Figures> {
         let mut figures = Figures::new();
-        let samples = model.sampler().map(|sampler| self.samples(sampler));
+        // As many samples as there are test images to evaluate on.
+        let samples = model.sampler().map(|sampler| {
+            sampler.sample_in_batches(self.samples, self.chunk, &mut self.stream("samples"))
+        });
         let samples = samples.transpose()?;
         for (split, images) in &self.images {
             let mut found = Figures::new();
@@ -156,17 +167,6 @@ impl Evaluation {
             figures.push(("log_likelihood".to_owned(), bound.value));
         }
         Ok(figures)
-    }
-
-    /// As many samples as there are test images to evaluate on.
-    fn samples(&self, model: &dyn Sample) -> Result<Tensor> {
-        let mut rng = self.stream("samples");
-        let mut chunks = Vec::new();
-        for start in (0..self.samples).step_by(self.chunk) {
-            let count = self.chunk.min(self.samples - start);
-            chunks.push(model.sample(count, &mut rng)?);
-        }
-        Ok(Tensor::cat(&chunks, 0)?)
     }
 
     fn quality(&self, samples: &Tensor) -> Result<Figures> {

@@ -110,11 +110,7 @@ impl FeatureExtractor {
             .map_err(|error| wrong(error.to_string()))?;
         store.freeze();
         if model.classifier().is_none() && model.reconstructor().is_none() {
-            let problem = format!(
-                "the model `{}` neither classifies nor encodes",
-                description.model
-            );
-            return Err(wrong(problem));
+            return Err(wrong(has_none(&description.model)));
         }
         Ok(Self::Network(Box::new(FeatureNetwork {
             name: name.to_owned(),
@@ -171,13 +167,7 @@ impl FeatureExtractor {
         let mut features = Vec::new();
         for start in (0..count).step_by(CHUNK) {
             let chunk = images.narrow(0, start, CHUNK.min(count - start))?;
-            features.push(match network.model.classifier() {
-                Some(classifier) => classifier.features(&chunk)?,
-                None => match network.model.reconstructor() {
-                    Some(reconstructor) => reconstructor.encode(&chunk)?,
-                    None => chunk.flatten_from(1)?,
-                },
-            });
+            features.push(network.features(&chunk)?);
         }
         Ok(Tensor::cat(&features, 0)?)
     }
@@ -201,6 +191,16 @@ impl FeatureExtractor {
 }
 
 impl FeatureNetwork {
+    fn features(&self, images: &Tensor) -> latentlab_core::Result<Tensor> {
+        match (self.model.classifier(), self.model.reconstructor()) {
+            (Some(classifier), _) => classifier.features(images),
+            (None, Some(reconstructor)) => reconstructor.encode(images),
+            (None, None) => Err(latentlab_core::Error::Data(has_none(
+                &self.description.model,
+            ))),
+        }
+    }
+
     /// The model.
     pub fn model(&self) -> &dyn GenerativeModel {
         &*self.model
@@ -215,9 +215,7 @@ pub(crate) fn feature_file(session: &Session) -> Result<Vec<u8>> {
     let model = session.shown();
     let name = &session.experiment.model.name;
     if model.classifier().is_none() && model.reconstructor().is_none() {
-        return Err(Error::Argument(format!(
-            "the model `{name}` neither classifies nor encodes, so it has no features"
-        )));
+        return Err(Error::Argument(has_none(name)));
     }
     let info = session.dataset.info();
     let description = Description {
@@ -234,6 +232,10 @@ pub(crate) fn feature_file(session: &Session) -> Result<Vec<u8>> {
         None => &session.store,
     };
     Ok(encode_described(&store.tensors(), &text)?)
+}
+
+fn has_none(model: &str) -> String {
+    format!("the model `{model}` neither classifies nor encodes, so it has no features")
 }
 
 fn words(shape: ImageShape) -> String {

@@ -2,9 +2,9 @@
 //!
 //! The evaluation during training takes the cheap ones of these.
 
-use std::{rc::Rc, sync::Arc};
+use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, GenerativeModel, Likelihood, Reconstruct, Result};
 use latentlab_data::{Dataset, Split};
 use latentlab_metrics::{
@@ -55,7 +55,7 @@ impl Judge {
     /// If the features are for other images.
     pub fn new(
         dataset: Arc<Dataset>,
-        features: Option<Rc<FeatureExtractor>>,
+        features: Option<FeatureExtractor>,
         images: usize,
     ) -> crate::Result<Self> {
         let mut judge = Self {
@@ -89,11 +89,8 @@ impl Judge {
         let mut figures = Figures::new();
         if let Some(sampler) = model.sampler() {
             let mut rng = self.stream("samples");
-            let mut chunks = Vec::new();
-            for start in (0..samples).step_by(CHUNK) {
-                chunks.push(sampler.sample(CHUNK.min(samples - start), &mut rng)?);
-            }
-            figures.extend(self.samples(&Tensor::cat(&chunks, 0)?)?);
+            let drawn = sampler.sample_in_batches(samples, CHUNK, &mut rng)?;
+            figures.extend(self.samples(&drawn)?);
         }
         if let Some(likelihood) = model.likelihood() {
             figures.extend(self.likelihood(likelihood, draws)?);
@@ -160,11 +157,9 @@ impl Judge {
     fn memorisation(&self, samples: &Tensor) -> Result<Memorisation> {
         let looked_up =
             |images: &Tensor| Features::of(&images.narrow(0, 0, LOOKED_UP.min(images.dim(0)?))?);
-        let training = self.images_of(Split::Train, usize::MAX)?.images;
-        let training = Features::of(&training)?;
-        let held_out = self
-            .images_of(Split::Test, LOOKED_UP.min(self.images))?
-            .images;
+        let first = |split, count| self.dataset.first(split, count, &Device::Cpu);
+        let training = Features::of(&first(Split::Train, usize::MAX)?.images)?;
+        let held_out = first(Split::Test, LOOKED_UP.min(self.images))?.images;
         let near = |images| metrics::nearest_neighbours(images, &training);
         metrics::memorisation(&near(&looked_up(samples)?)?, &near(&looked_up(&held_out)?)?)
     }
@@ -263,16 +258,8 @@ impl Judge {
         let count = count.min(self.dataset.len(split));
         (0..count).step_by(CHUNK).map(move |start| {
             let indices: Vec<usize> = (start..count.min(start + CHUNK)).collect();
-            let device = candle_core::Device::Cpu;
-            self.dataset.images(split, &indices, &device)
+            self.dataset.images(split, &indices, &Device::Cpu)
         })
-    }
-
-    fn images_of(&self, split: Split, count: usize) -> Result<Batch> {
-        let count = count.min(self.dataset.len(split));
-        let indices: Vec<usize> = (0..count).collect();
-        self.dataset
-            .images(split, &indices, &candle_core::Device::Cpu)
     }
 
     /// The same noise for every model, so that two judgements differ by the models alone.

@@ -31,7 +31,7 @@ pub mod launch;
 pub mod library;
 mod likeness;
 mod logging;
-mod markup;
+pub mod markup;
 pub mod overrides;
 mod page;
 mod palette;

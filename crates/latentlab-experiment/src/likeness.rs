@@ -1,7 +1,5 @@
 //! How much samples are like the test images, by the features of both.
 
-use std::rc::Rc;
-
 use candle_core::Tensor;
 use latentlab_core::{Batch, Result};
 use latentlab_metrics::{
@@ -17,7 +15,7 @@ const PRESENT: f64 = 0.01;
 
 /// The test images that samples are compared with.
 pub(crate) struct Likeness {
-    extractor: Rc<FeatureExtractor>,
+    extractor: FeatureExtractor,
     /// The features of the test images.
     pub real: Features,
     moments: Moments,
@@ -36,7 +34,7 @@ impl Likeness {
     /// # Errors
     /// If there are fewer than two, or the features are for others.
     pub fn of(
-        extractor: Rc<FeatureExtractor>,
+        extractor: FeatureExtractor,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Self> {
         let mut rows = Vec::new();

@@ -1,7 +1,7 @@
 //! Text inside of HTML and SVG.
 
 /// `text` as it may stand between tags and in quoted attributes.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

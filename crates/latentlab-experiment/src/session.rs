@@ -1,6 +1,6 @@
 //! An experiment brought to life: data, device, parameters, model.
 
-use std::{path::Path, rc::Rc, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use candle_core::{DType, Device};
 use latentlab_core::{GenerativeModel, Registry};
@@ -8,7 +8,7 @@ use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 
-use crate::{Error, Experiment, FeatureExtractor, Result};
+use crate::{Error, Experiment, Result};
 
 /// An experiment brought to life.
 pub struct Session {
@@ -24,8 +24,6 @@ pub struct Session {
     pub model: Box<dyn GenerativeModel>,
     /// The model over averaged parameters, where the experiment keeps an average.
     pub average: Option<Average>,
-    /// What samples are compared with data by, where the experiment wants that.
-    pub features: Option<Rc<FeatureExtractor>>,
 }
 
 /// The same model over a running average of the parameters.
@@ -50,11 +48,6 @@ impl Session {
                            with `data.test_fraction = 0.1`";
             return Err(latentlab_core::Error::config("data", problem).into());
         }
-        let features =
-            FeatureExtractor::choose(&experiment.evaluate.features, &data.source, registry)?;
-        if let Some(features) = &features {
-            features.check(dataset.info())?;
-        }
         let build = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
             let store = ParamStore::new(experiment.seed, DType::F32, &device);
             let entry = registry.get(&experiment.model.name)?;
@@ -77,7 +70,6 @@ impl Session {
             store,
             model,
             average,
-            features: features.map(Rc::new),
             experiment,
         })
     }

@@ -1,6 +1,6 @@
 //! What models and pictures are worth, judged from the command line and by the digits' features.
 
-use std::{fs, path::Path, rc::Rc, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use assert_cmd::Command;
 use candle_core::{DType, Device};
@@ -73,7 +73,7 @@ fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
 #[test]
 fn real_images_are_like_real_images_and_noise_is_not() {
     let dataset = mnist();
-    let features = Rc::new(FeatureExtractor::digits().unwrap());
+    let features = FeatureExtractor::digits().unwrap();
     let judge = Judge::new(Arc::clone(&dataset), Some(features), 1000).unwrap();
     let others: Vec<usize> = (5000..6000).collect();
     let real = dataset.images(Split::Test, &others, &Device::Cpu).unwrap();

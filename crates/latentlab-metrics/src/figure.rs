@@ -31,9 +31,9 @@ impl Figure {
         }
     }
 
-    /// The mean of `values`, of which there must be one, with its standard error if there are two and
-    /// none is infinite.
-    pub(crate) fn mean(values: &[f64], real: usize, generated: usize) -> Self {
+    /// The mean of `values` (of which there must be one), with its standard error if there are two
+    /// and none is infinite.
+    pub fn mean(values: &[f64], real: usize, generated: usize) -> Self {
         Self {
             value: values.iter().sum::<f64>() / values.len() as f64,
             error: standard_error(values).filter(|error| error.is_finite()),

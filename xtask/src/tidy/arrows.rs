@@ -30,33 +30,21 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "latentlab-train",
         ],
     ),
-    (
-        "latentlab-benches",
-        &[
-            "latentlab-core",
-            "latentlab-data",
-            "latentlab-experiment",
-            "latentlab-losses",
-            "latentlab-metrics",
-            "latentlab-models",
-            "latentlab-tensor",
-            "latentlab-train",
-        ],
-    ),
-    (
-        "latentlab-claims",
-        &[
-            "latentlab-core",
-            "latentlab-data",
-            "latentlab-experiment",
-            "latentlab-losses",
-            "latentlab-metrics",
-            "latentlab-models",
-            "latentlab-tensor",
-            "latentlab-train",
-        ],
-    ),
+    ("latentlab-benches", ALL),
+    ("latentlab-claims", ALL),
     ("xtask", &[]),
+];
+
+/// Crates that measure what the others do, and that none depends on.
+const ALL: &[&str] = &[
+    "latentlab-core",
+    "latentlab-data",
+    "latentlab-experiment",
+    "latentlab-losses",
+    "latentlab-metrics",
+    "latentlab-models",
+    "latentlab-tensor",
+    "latentlab-train",
 ];
 
 /// An outside crate with its own model has the arrows of latentlab-models, and a binary that trains

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use latentlab_core::Batch;
 use latentlab_data::Split;
 use latentlab_experiment::{Error, Result};
-use latentlab_metrics as metrics;
+use latentlab_metrics::{self as metrics, Figure};
 use latentlab_tensor::Rng;
 
 use crate::{Chart, Claim, Finding, Lab, Scale, Table, foreign};
@@ -41,11 +41,9 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let trained = lab.train("vae-binarised", &file)?;
     let model = trained.model().likelihood();
     let model = model.ok_or_else(|| Error::Argument("the model has no likelihood".to_owned()))?;
-    let places: Vec<usize> = (0..COUNT).collect();
-    let dataset = &trained.session.dataset;
-    let digits = dataset
-        .images(Split::Test, &places, &trained.session.device)?
-        .images;
+    let session = &trained.session;
+    let digits = session.dataset.first(Split::Test, COUNT, &session.device)?;
+    let digits = digits.images;
     let draws = lab.choose(1000, 200);
     let bound = |images: &Tensor, samples: usize| -> Result<Vec<f64>> {
         let mut rng = Rng::stream(0, "claims/density", samples as u64);
@@ -145,11 +143,10 @@ fn measure(lab: &Lab) -> Result<Finding> {
     Ok(finding)
 }
 
+/// The mean of one value an image, and its standard error.
 fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (count - 1.0) / count).sqrt())
+    let Figure { value, error, .. } = Figure::mean(values, values.len(), 0);
+    (value, error.unwrap_or(f64::INFINITY))
 }
 
 /// The share of all pairs in which the first is larger.

@@ -1,6 +1,7 @@
 //! The gradient that a generator gets from a discriminator that wins.
 
 use candle_core::{Device, Var};
+use latentlab_data::Split;
 use latentlab_experiment::{Error, Result, Session};
 use latentlab_losses::adversarial::Objective;
 use latentlab_metrics::confidence;
@@ -105,6 +106,10 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
     super::set(&mut file, "checkpoint.every", 20)?;
     super::set(&mut file, "checkpoint.keep", 100)?;
     let trained = lab.train("winning-discriminator", &file)?;
+    let games = GAMES
+        .iter()
+        .map(|(name, _)| playing(&trained.session, name));
+    let games = games.collect::<Result<Vec<_>>>()?;
     let mut confidence_of_d = Vec::new();
     let mut curves = [vec![], vec![]];
     trained.at_checkpoints(|step, session| {
@@ -118,8 +123,9 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
             .map(|logit| 1.0 / (1.0 + f64::from(-logit).exp()))
             .sum::<f64>();
         confidence_of_d.push((step as f64, mean / logits.len() as f64));
-        for ((name, _), curve) in GAMES.iter().zip(&mut curves) {
-            curve.push((step as f64, generator_gradient(session, name)?));
+        for (game, curve) in games.iter().zip(&mut curves) {
+            game.store.load(&session.store.tensors())?;
+            curve.push((step as f64, generator_gradient(game)?));
         }
         Ok(())
     })?;
@@ -149,30 +155,30 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
     Ok(())
 }
 
-/// The norm of the generator's gradient by the parameters of `session`, playing `objective`.
-fn generator_gradient(session: &Session, objective: &str) -> Result<f64> {
+/// The experiment of `session` with another objective, its generator trained in every step.
+fn playing(session: &Session, objective: &str) -> Result<Session> {
     let mut experiment = session.experiment.clone();
     let config = &mut experiment.model.config;
     config.insert("objective".to_owned(), objective.into());
     config.insert("critic_steps".to_owned(), 1.into());
     let registry = latentlab_core::Registry::default().with(latentlab_models::plugin)?;
-    let twin = Session::build(experiment, &registry)?;
-    twin.store.load(&session.store.tensors())?;
-    let phases = twin.model.phases();
+    Session::build(experiment, &registry)
+}
+
+/// The norm of the generator's gradient in `game`.
+fn generator_gradient(game: &Session) -> Result<f64> {
+    let phases = game.model.phases();
     let phase = phases.iter().find(|phase| phase.name == "generator");
     let phase = phase.ok_or_else(|| Error::Argument("no generator is trained".to_owned()))?;
-    twin.store.train_only(phase.params);
-    let images: Vec<usize> = (0..256).collect();
-    let batch = twin
-        .dataset
-        .images(latentlab_data::Split::Test, &images, &twin.device)?;
+    game.store.train_only(phase.params);
+    let batch = game.dataset.first(Split::Test, 256, &game.device)?;
     let mut step = latentlab_core::Step::new(1, Rng::stream(0, "claims/gradient", 0));
     let gradients = once(|| -> Result<_> {
         let loss = phase.loss(&batch, &mut step)?;
         Ok(latentlab_tensor::final_backward(&loss.total)?)
     })?;
     let mut squares = 0.0;
-    for (_, parameter) in twin.store.parameters(phase.params) {
+    for (_, parameter) in game.store.parameters(phase.params) {
         if let Some(gradient) = gradients.get(parameter.var()) {
             squares += f64::from(gradient.sqr()?.sum_all()?.to_scalar::<f32>()?);
         }

@@ -5,12 +5,11 @@ use latentlab_core::Reconstruct;
 use latentlab_data::Split;
 use latentlab_experiment::Result;
 use latentlab_tensor::Rng;
-use latentlab_train::picture;
+use latentlab_train::{Picture, picture};
 
 use crate::{
     Claim, Finding, Lab, Table,
     digits::{autoencoder, variational},
-    lab::Trained,
     quality::{Judge, Quality},
 };
 
@@ -32,6 +31,7 @@ pub(super) const CLAIM: Claim = Claim {
 
 fn measure(lab: &Lab) -> Result<Finding> {
     let judge = Judge::new(lab)?;
+    let test = lab.mnist(Split::Test, 10_000)?.images;
     let mut finding = Finding::default();
     let mut table = Table::new(
         "5,000 decodings each; the test images themselves are at distance 0:",
@@ -42,7 +42,8 @@ fn measure(lab: &Lab) -> Result<Finding> {
         for trained in [autoencoder(lab, latent)?, variational(lab, latent, 1.0)?] {
             let model = trained.reconstructor()?;
             let name = &trained.session.experiment.model.name;
-            let [prior, boxed] = decodings(lab, model, latent, &judge)?;
+            let codes = model.encode(&test)?;
+            let [prior, boxed] = decodings(model, &codes, &judge)?;
             for (place, quality) in [("prior", prior), ("box", boxed)] {
                 let row = [quality.frechet, quality.sure];
                 table.row(format!("{name}, d = {latent}, {place}"), &row);
@@ -54,7 +55,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
                         "{name}: the plane of its 2 latent numbers, decoded over the middle 95 % \
                          of the codes"
                     ),
-                    map(lab, &trained)?,
+                    map(model, &codes)?,
                 );
             }
         }
@@ -82,13 +83,8 @@ fn measure(lab: &Lab) -> Result<Finding> {
 }
 
 /// What decodings from the prior and from the box of the codes are worth.
-fn decodings(
-    lab: &Lab,
-    model: &dyn Reconstruct,
-    latent: usize,
-    judge: &Judge,
-) -> Result<[Quality; 2]> {
-    let codes = model.encode(&lab.mnist(Split::Test, 10_000)?.images)?;
+fn decodings(model: &dyn Reconstruct, codes: &Tensor, judge: &Judge) -> Result<[Quality; 2]> {
+    let latent = codes.dim(1)?;
     let (least, most) = (codes.min_keepdim(0)?, codes.max_keepdim(0)?);
     let mut rng = Rng::stream(0, "claims/holes", latent as u64);
     let shape = (COUNT, latent);
@@ -104,9 +100,7 @@ fn decodings(
 }
 
 /// Decodings over the rectangle that holds the middle 95 % of the codes along both axes.
-fn map(lab: &Lab, trained: &Trained) -> Result<latentlab_train::Picture> {
-    let model = trained.reconstructor()?;
-    let codes = model.encode(&lab.mnist(Split::Test, 10_000)?.images)?;
+fn map(model: &dyn Reconstruct, codes: &Tensor) -> Result<Picture> {
     let mut ends = Vec::new();
     for axis in 0..2 {
         let mut values = codes.get_on_dim(1, axis)?.to_vec1::<f32>()?;

@@ -1,6 +1,6 @@
 //! `latentlab evaluate`: what a trained model, or a folder of pictures, is worth.
 
-use std::{path::PathBuf, rc::Rc, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use candle_core::{Device, Tensor};
 use clap::Args;
@@ -50,25 +50,23 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         Some(run) => Some(Session::of_run(run, registry, arguments.best)?),
         None => None,
     };
-    let data = match &session {
-        Some((session, _)) => session.experiment.data.clone(),
-        None => toml::toml! { name = "mnist" },
-    };
-    let data = DataConfig::from_table(&data)?;
-    let dataset = match &session {
-        Some((session, _)) => Arc::clone(&session.dataset),
-        None => Arc::new(Dataset::open(&data).map_err(latentlab_core::Error::from)?),
+    let (source, dataset) = match &session {
+        Some((session, _)) => {
+            let data = DataConfig::from_table(&session.experiment.data)?;
+            (data.source, Arc::clone(&session.dataset))
+        }
+        None => {
+            let data = DataConfig::from_table(&toml::toml! { name = "mnist" })?;
+            let dataset = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
+            (data.source, Arc::new(dataset))
+        }
     };
     let wanted = arguments.features.as_deref().unwrap_or("auto");
-    let features = match FeatureExtractor::choose(wanted, &data.source, registry)? {
+    let features = match FeatureExtractor::choose(wanted, &source, registry)? {
         None if wanted == "auto" => Some(FeatureExtractor::Pixels),
         chosen => chosen,
     };
-    let judge = Judge::new(
-        Arc::clone(&dataset),
-        features.map(Rc::new),
-        arguments.samples,
-    )?;
+    let judge = Judge::new(Arc::clone(&dataset), features, arguments.samples)?;
     let (subject, figures) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             let pictures = pictures(folder, &dataset, arguments.samples)?;
@@ -108,11 +106,7 @@ fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<
     table.insert("test_fraction".to_owned(), 0.0.into());
     let config = DataConfig::from_table(&table)?;
     let pictures = Dataset::open(&config).map_err(latentlab_core::Error::from)?;
-    let count = pictures.len(Split::Train).min(most);
-    let indices: Vec<usize> = (0..count).collect();
-    Ok(pictures
-        .images(Split::Train, &indices, &Device::Cpu)?
-        .images)
+    Ok(pictures.first(Split::Train, most, &Device::Cpu)?.images)
 }
 
 const NOT_FID: &str = "not comparable with published FID, KID or inception scores, whose features \

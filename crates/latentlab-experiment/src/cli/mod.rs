@@ -198,8 +198,8 @@ fn argv() -> Vec<String> {
         .collect()
 }
 
-/// Prints an error and its causes, one a line.
-fn report(error: &dyn std::error::Error) {
+/// Prints an error and its causes to stderr, one a line.
+pub fn report(error: &dyn std::error::Error) {
     let mut message = format!("error: {error}\n");
     let mut cause = error.source();
     while let Some(inner) = cause {

@@ -1,12 +1,7 @@
 //! The plane that codes are shown in: their own two dimensions, or the first two principal
 //! components.
 
-/// Steps of the power iteration, at most.
-const ITERATIONS: usize = 1_000;
-/// An axis whose next step has a cosine this close to 1 has been found.
-const TURN: f64 = 1e-14;
-/// A variance below this share of all is a rounding error.
-const NOTHING: f64 = 1e-12;
+use latentlab_metrics::{Features, PrincipalComponents};
 
 /// A plane in the latent space.
 pub(super) struct Plane {
@@ -21,14 +16,13 @@ impl Plane {
     /// finite or do not differ.
     pub(super) fn of(codes: &[Vec<f64>]) -> Option<Self> {
         let dimensions = codes.first()?.len();
-        let finite = codes.iter().flatten().all(|value| value.is_finite());
-        if dimensions < 2 || !finite {
+        if dimensions < 2 {
             return None;
         }
-        let mean = mean(codes);
-        let mut covariance = covariance(codes, &mean);
-        let variance: f64 = (0..dimensions).map(|index| covariance[index][index]).sum();
-        if variance == 0.0 {
+        let codes = Features::new(codes.concat(), dimensions).ok()?;
+        let components = PrincipalComponents::of(&codes, 2).ok()?;
+        let [first, second] = [0, 1].map(|index| components.variances()[index]);
+        if first == 0.0 {
             return None;
         }
         if dimensions == 2 {
@@ -38,13 +32,12 @@ impl Plane {
                 axes: [vec![1.0, 0.0], vec![0.0, 1.0]],
             });
         }
-        let first = principal(&covariance, variance);
-        deflate(&mut covariance, &first);
-        let second = principal(&covariance, variance);
+        let total = (first + second) / components.explained();
+        let axis = |index| components.components().row(index).to_vec();
         Some(Self {
-            shares: Some([first.1 / variance, second.1 / variance]),
-            mean,
-            axes: [first.0, second.0],
+            shares: Some([first / total, second / total]),
+            mean: components.mean().to_vec(),
+            axes: [axis(0), axis(1)],
         })
     }
 
@@ -72,76 +65,6 @@ impl Plane {
             Some([first, second]) => [name(0, first), name(1, second)],
         }
     }
-}
-
-fn mean(codes: &[Vec<f64>]) -> Vec<f64> {
-    let mut mean = vec![0.0; codes[0].len()];
-    for code in codes {
-        mean.iter_mut()
-            .zip(code)
-            .for_each(|(sum, value)| *sum += value);
-    }
-    mean.iter_mut().for_each(|sum| *sum /= codes.len() as f64);
-    mean
-}
-
-fn covariance(codes: &[Vec<f64>], mean: &[f64]) -> Vec<Vec<f64>> {
-    let mut covariance = vec![vec![0.0; mean.len()]; mean.len()];
-    for code in codes {
-        let centred: Vec<f64> = code
-            .iter()
-            .zip(mean)
-            .map(|(value, mean)| value - mean)
-            .collect();
-        for (row, left) in covariance.iter_mut().zip(&centred) {
-            row.iter_mut()
-                .zip(&centred)
-                .for_each(|(sum, right)| *sum += left * right);
-        }
-    }
-    let values = covariance.iter_mut().flatten();
-    values.for_each(|sum| *sum /= codes.len() as f64);
-    covariance
-}
-
-/// The direction of the largest variance and that variance, by power iteration from the longest
-/// column. Zero where nothing varies beside a total of `variance`.
-fn principal(covariance: &[Vec<f64>], variance: f64) -> (Vec<f64>, f64) {
-    let longest = covariance.iter().max_by(|a, b| norm(a).total_cmp(&norm(b)));
-    let mut axis = longest.cloned().unwrap_or_default();
-    let mut length = norm(&axis);
-    if length <= NOTHING * variance {
-        return (vec![0.0; axis.len()], 0.0);
-    }
-    axis.iter_mut().for_each(|value| *value /= length);
-    for _ in 0..ITERATIONS {
-        let mut next: Vec<f64> = covariance.iter().map(|row| dot(row, &axis)).collect();
-        length = norm(&next);
-        next.iter_mut().for_each(|value| *value /= length);
-        let turn = 1.0 - dot(&next, &axis);
-        axis = next;
-        if turn < TURN {
-            break;
-        }
-    }
-    (axis, length)
-}
-
-/// Takes a direction and its variance out of a covariance.
-fn deflate(covariance: &mut [Vec<f64>], (axis, variance): &(Vec<f64>, f64)) {
-    for (row, left) in covariance.iter_mut().zip(axis) {
-        row.iter_mut()
-            .zip(axis)
-            .for_each(|(value, right)| *value -= variance * left * right);
-    }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn norm(vector: &[f64]) -> f64 {
-    dot(vector, vector).sqrt()
 }
 
 #[cfg(test)]

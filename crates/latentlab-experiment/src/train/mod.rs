@@ -157,7 +157,7 @@ impl Prepared {
         Ok(Self {
             trainer: trainer(&session)?,
             loader,
-            evaluation: Evaluation::of(&session)?,
+            evaluation: Evaluation::of(&session, registry)?,
             environment: Environment::current(threads, &session.device),
             session,
         })
