@@ -36,7 +36,7 @@ enum Task {
     /// Take the run in DIR up again where its last checkpoint left it
     #[command(disable_help_flag = true)]
     Resume(Rest),
-    /// List the experiments, models and data sources
+    /// List the experiments, models and data sources, or the runs in DIR
     #[command(disable_help_flag = true)]
     List(Rest),
     /// Print an experiment's resolved file, with a comment for each key
@@ -69,6 +69,9 @@ enum Task {
     /// Train what papers trained, and hold it to their figures
     #[command(disable_help_flag = true)]
     Papers(Rest),
+    /// Kill runs, let files go wrong under them, and count what is lost
+    #[command(disable_help_flag = true)]
+    Torture(Rest),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -134,6 +137,7 @@ fn run(task: Task) -> Result<ExitCode> {
             return program::run(Program::Latentlab, std::env::args_os().skip(1));
         }
         Task::Claims(rest) => return program::run(Program::Claims, rest.arguments),
+        Task::Torture(rest) => return program::run(Program::Torture, rest.arguments),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
         Task::Bench(bench) => bench::run(bench)?,
         Task::Tidy => tidy::run()?,

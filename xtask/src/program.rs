@@ -22,6 +22,8 @@ pub enum Program {
     Latentlab,
     /// `latentlab-claims`, which measures what is said of models.
     Claims,
+    /// `latentlab-torture`, which kills runs and lets files go wrong.
+    Torture,
 }
 
 impl Program {
@@ -30,6 +32,7 @@ impl Program {
         match self {
             Self::Latentlab => ["latentlab", "latentlab-experiment"],
             Self::Claims => ["latentlab-claims", "latentlab-claims"],
+            Self::Torture => ["latentlab-torture", "latentlab-torture"],
         }
     }
 }

@@ -47,6 +47,20 @@ pub enum Error {
     },
 }
 
+/// What an error says, and then its causes, each unless the one before has told it already.
+pub fn chain(error: &dyn std::error::Error) -> Vec<String> {
+    let mut told = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !told.last().is_some_and(|last| last.ends_with(&words)) {
+            told.push(words);
+        }
+        cause = inner.source();
+    }
+    told
+}
+
 impl Error {
     /// An error of the system about `file`, to be used in `map_err`.
     pub fn file(file: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
@@ -97,5 +111,29 @@ impl From<latentlab_tensor::Error> for Error {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Self::Model(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let source = latentlab_train::Error::io("metrics.jsonl")(full);
+        let error = Error::Ended {
+            directory: "runs/a".into(),
+            source: Box::new(source),
+        };
+        assert_eq!(
+            chain(&error),
+            [
+                "the run in runs/a ended early",
+                "metrics.jsonl: no storage space"
+            ]
+        );
+        let error = Error::file(Path::new("run.json"))(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(chain(&error), ["run.json", "entity not found"]);
     }
 }

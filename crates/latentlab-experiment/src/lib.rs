@@ -45,7 +45,7 @@ pub mod train;
 
 pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;
-pub use error::{Error, Result};
+pub use error::{Error, Result, chain};
 pub use expectation::{Direction, Expectation, Verdict};
 pub use features::{FeatureExtractor, FeatureNetwork};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};

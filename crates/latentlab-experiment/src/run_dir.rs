@@ -7,8 +7,9 @@ use std::{
     time::SystemTime,
 };
 
-use latentlab_train::durable;
+use latentlab_train::{disk, durable};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{Environment, Error, Result};
@@ -16,8 +17,15 @@ use crate::{Environment, Error, Result};
 /// Version of the layout of a run directory and of `run.json`.
 pub const SCHEMA: u32 = 1;
 
-/// What a start writes before it writes `run.json`.
-const STARTED: [&str; 3] = ["LOCK", "config.toml", "overrides.toml"];
+/// What a start writes before `run.json` is there.
+const STARTED: [&str; 6] = [
+    "LOCK",
+    "config.toml",
+    "config.toml.tmp",
+    "overrides.toml",
+    "overrides.toml.tmp",
+    "run.json.tmp",
+];
 
 /// How a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +177,7 @@ impl RunDir {
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let file = self.join(name);
         if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).map_err(Error::file(folder))?;
+            disk::make_directory(folder)?;
         }
         Ok(durable::replace(&file, bytes)?)
     }
@@ -179,6 +187,27 @@ impl RunDir {
         let text = serde_json::to_string_pretty(value)
             .map_err(|error| Error::format(&self.join(name), error))?;
         self.write(name, format!("{text}\n").as_bytes())
+    }
+}
+
+impl RunRecord {
+    /// The record of the run in `directory`.
+    ///
+    /// # Errors
+    /// If there is none, or it is of another version of the layout.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let file = directory.join("run.json");
+        let json: Value = read_json(&file)?;
+        // Before anything else: another version may call the rest by other names.
+        match json.get("schema").and_then(Value::as_u64) {
+            Some(version) if version == u64::from(SCHEMA) => {}
+            Some(version) => {
+                let problem = format!("has schema version {version}, this build reads {SCHEMA}");
+                return Err(Error::format(&file, problem));
+            }
+            None => return Err(Error::format(&file, "has no schema version")),
+        }
+        serde_json::from_value(json).map_err(|error| Error::format(&file, error))
     }
 }
 

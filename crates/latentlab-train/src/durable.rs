@@ -1,21 +1,20 @@
 //! Files that are either complete or not there, also after a power cut.
 
-use std::{
-    fs::{self, File},
-    io::Write,
-    path::Path,
-};
+use std::path::Path;
 
-use crate::{Error, Result};
+use crate::{
+    Result,
+    disk::{self, File},
+};
 
 /// How the names of files end that are about to replace another.
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// Writes a file and waits until it is on the disk.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(Error::io(path))?;
-    file.write_all(bytes).map_err(Error::io(path))?;
-    file.sync_all().map_err(Error::io(path))
+    let mut file = File::create(path)?;
+    file.write(bytes)?;
+    file.sync()
 }
 
 /// Replaces a file in one move: readers see the old bytes or the new ones.
@@ -31,18 +30,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Moves a file or a directory within its directory, and waits until that is on the disk.
 pub(crate) fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(Error::io(to))?;
+    disk::rename(from, to)?;
     match to.parent() {
-        Some(directory) => sync_directory(directory),
-        None => Ok(()),
+        Some(directory) if !directory.as_os_str().is_empty() => disk::sync_directory(directory),
+        _ => Ok(()),
     }
-}
-
-/// Waits until the names in a directory are on the disk. Only Unix can open a directory for that.
-pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
-    if cfg!(unix) && !directory.as_os_str().is_empty() {
-        let opened = File::open(directory).map_err(Error::io(directory))?;
-        opened.sync_all().map_err(Error::io(directory))?;
-    }
-    Ok(())
 }

@@ -75,6 +75,7 @@ mod checkpoint;
 mod config;
 mod coverage;
 mod descent;
+pub mod disk;
 pub mod durable;
 mod ema;
 mod error;

@@ -1,114 +1,22 @@
 //! A run that is cut in two is, byte by byte, the run that was not.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::path::Path;
 
-use latentlab_core::{Batch, BatchSource, Result};
-use latentlab_tensor::{ParamStore, encode_tensors};
+use latentlab_tensor::encode_tensors;
 use latentlab_train::{
-    CheckpointStore, Ema, EmaConfig, Outcome, PhaseTrainer, Run, StopReason, TrainConfig, Trainer,
-    observers::{
-        Checkpoints, Goal, MetricsFile, Observer, Patience, Scalars, StopConfig, StopRules,
-        read_metrics,
-    },
-    run,
+    CheckpointStore, EmaConfig, Outcome, PhaseTrainer, StopReason, TrainConfig,
+    observers::{Goal, Patience, StopConfig},
 };
-use toy::{Points, Toy};
+use session::{SEED, STEPS, files, toy::Toy};
 
-#[path = "../src/toy.rs"]
-mod toy;
+mod session;
 
-const SEED: u64 = 4;
-const STEPS: u64 = 24;
-/// Steps between two checkpoints, of which three are kept.
-const EVERY: u64 = 5;
-/// What decides which checkpoint is the best.
-const METRIC: &str = "generator/loss";
-
-/// Points, and an interruption during one of the steps.
-struct Interrupting<'a> {
-    step: u64,
-    interrupted: &'a AtomicBool,
-}
-
-impl BatchSource for Interrupting<'_> {
-    fn batch(&mut self, index: u64) -> Result<Batch> {
-        self.interrupted
-            .store(index + 1 == self.step, Ordering::Relaxed);
-        Points.batch(index)
-    }
-}
-
-/// One session of a run of `STEPS` steps in `directory`, interrupted in step `until`.
 fn session(config: &TrainConfig, directory: &Path, until: u64) -> Outcome {
-    ruled_session(config, StopConfig::default(), directory, until)
+    session::session(config, directory, until).unwrap()
 }
 
-/// A session that rules may end.
 fn ruled_session(config: &TrainConfig, stop: StopConfig, directory: &Path, until: u64) -> Outcome {
-    let (model, store) = Toy::new();
-    let average = config.ema.map(|ema| (ema, Toy::new()));
-    let mut trainer = PhaseTrainer::new(&model, &store, config, STEPS, SEED).unwrap();
-    if let Some((ema, (_, averaged))) = &average {
-        trainer = trainer.with_ema(Ema::new(&store, averaged, *ema).unwrap());
-    }
-    let averaged: Option<&ParamStore> = average.as_ref().map(|(_, (_, averaged))| averaged);
-    let checkpoints = CheckpointStore::open(directory.join("checkpoints")).unwrap();
-    checkpoints.recover().unwrap();
-    if let Some(snapshot) = checkpoints.latest().unwrap() {
-        assert_eq!(snapshot.seed, SEED);
-        snapshot.restore(&store, averaged, &mut trainer).unwrap();
-    }
-    let path = directory.join("metrics.jsonl");
-    let metrics = MetricsFile::open(&path, trainer.steps(), EVERY, Some(METRIC)).unwrap();
-    let best = Some((METRIC.to_owned(), Goal::Min));
-    let extra = serde_json::Value::Null;
-    let mut observers: Vec<Box<dyn Observer>> = vec![
-        Box::new(Scalars::new(2)),
-        Box::new(StopRules::new(stop)),
-        Box::new(metrics),
-        Box::new(Checkpoints::new(checkpoints, EVERY, 3, best, SEED, extra)),
-    ];
-    for record in read_metrics(&path).unwrap() {
-        observers.iter_mut().for_each(|one| one.replay(&record));
-    }
-    let interrupted = AtomicBool::new(false);
-    run(Run {
-        model: &model,
-        shown: average.as_ref().map_or(&model, |(_, (shown, _))| shown),
-        store: &store,
-        averaged,
-        trainer: &mut trainer,
-        data: &mut Interrupting {
-            step: until,
-            interrupted: &interrupted,
-        },
-        observers: &mut observers,
-        steps: STEPS,
-        interrupted: &interrupted,
-        clock: &|| Duration::ZERO,
-    })
-    .unwrap()
-}
-
-/// What a run leaves, by path: all its checkpoints, which is the best, and its records.
-fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = PathBuf::from(path.file_name().unwrap());
-        if path.is_dir() {
-            let below = files(&path).into_iter();
-            found.extend(below.map(|(file, bytes)| (name.join(file), bytes)));
-        } else {
-            found.insert(name, std::fs::read(&path).unwrap());
-        }
-    }
-    found
+    session::ruled_session(config, stop, directory, until).unwrap()
 }
 
 fn assert_resumes_exactly(text: &str) {

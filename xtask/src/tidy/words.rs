@@ -85,11 +85,13 @@ fn is_test(path: &str) -> bool {
 }
 
 fn may_use_files(path: &str) -> bool {
-    const ALLOWED: [&str; 7] = [
+    const ALLOWED: [&str; 9] = [
         "crates/latentlab-data/",
         "crates/latentlab-claims/",
+        "crates/latentlab-torture/",
         "crates/latentlab-experiment/",
         "crates/latentlab-train/src/checkpoint",
+        "crates/latentlab-train/src/disk",
         "crates/latentlab-train/src/durable",
         "crates/latentlab-train/src/observe",
         "xtask/",

@@ -1,21 +1,99 @@
-//! `latentlab list`: what there is.
+//! `latentlab list`: what there is to run, or the runs that there are.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use latentlab_core::Registry;
 use serde_json::{Value, json};
 
 use super::say;
-use crate::{Result, library};
+use crate::{Error, Result, RunRecord, library};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// List the runs in DIR and its folders instead, the oldest first
+    #[arg(value_name = "DIR")]
+    runs: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
+    match &arguments.runs {
+        Some(folder) => list_runs(folder, arguments.json),
+        None => list_parts(arguments, registry),
+    }
+}
+
+/// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
+const DEPTH: usize = 3;
+
+fn list_runs(folder: &Path, json: bool) -> Result<u8> {
+    let mut found = Vec::new();
+    find_runs(folder, DEPTH, &mut found)?;
+    if found.is_empty() {
+        let folder = folder.display();
+        return Err(Error::Argument(format!(
+            "there is no run in {folder}; `experiment NAME` makes one in runs/"
+        )));
+    }
+    let started = |(_, record): &(PathBuf, Result<RunRecord>)| match record {
+        Ok(record) => record.started.clone(),
+        Err(_) => String::new(),
+    };
+    found.sort_by_cached_key(|run| (started(run), run.0.clone()));
+    for (directory, record) in found {
+        let directory = directory.display().to_string();
+        match record {
+            Ok(record) if json => {
+                let (status, experiment, started) =
+                    (record.status, record.experiment, record.started);
+                let line = json!({"directory": directory, "experiment": experiment,
+                                  "status": status, "started": started});
+                say(line.to_string());
+            }
+            Ok(record) => say(format!(
+                "{}  {:<11}  {:<14}  {directory}",
+                record.started,
+                record.status.to_string(),
+                record.experiment
+            )),
+            Err(error) if json => {
+                say(json!({"directory": directory, "error": error.to_string()}).to_string());
+            }
+            Err(error) => say(format!("{:<20}  {error}", "unreadable")),
+        }
+    }
+    Ok(0)
+}
+
+fn find_runs(
+    folder: &Path,
+    depth: usize,
+    found: &mut Vec<(PathBuf, Result<RunRecord>)>,
+) -> Result<()> {
+    if folder.join("run.json").is_file() {
+        found.push((folder.to_owned(), RunRecord::read(folder)));
+        return Ok(());
+    }
+    if depth == 0 {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
+        let entry = entry.map_err(Error::file(folder))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            find_runs(&entry.path(), depth - 1, found)?;
+        }
+    }
+    Ok(())
+}
+
+fn list_parts(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let mut experiments = Vec::new();
     for (name, _) in library::EMBEDDED {
         let table = library::find(name)?.table;

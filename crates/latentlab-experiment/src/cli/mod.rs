@@ -45,7 +45,7 @@ enum Verb {
     Experiment(experiment::Arguments),
     /// Take a run up again where its last checkpoint left it
     Resume(resume::Arguments),
-    /// List the experiments, models and data sources
+    /// List the experiments, models and data sources, or the runs in a directory
     List(list::Arguments),
     /// Print an experiment's resolved file, with a comment for each key
     Describe(describe::Arguments),
@@ -200,12 +200,10 @@ fn argv() -> Vec<String> {
 
 /// Prints an error and its causes to stderr, one a line.
 pub fn report(error: &dyn std::error::Error) {
-    let mut message = format!("error: {error}\n");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        message.push_str(&format!("  because: {inner}\n"));
-        cause = inner.source();
-    }
+    let message = format!(
+        "error: {}\n",
+        crate::error::chain(error).join("\n  because: ")
+    );
     // There is nobody to tell if stderr is closed as well.
     let _ = io::stderr().write_all(message.as_bytes());
 }

@@ -11,7 +11,6 @@ use super::{INTERRUPTED, interruption, say};
 use crate::{
     Error, Result, RunRecord, Status,
     compare::compare,
-    run_dir,
     train::{self, Plan, read_experiment},
 };
 
@@ -33,15 +32,14 @@ impl Arguments {
     }
 
     fn record(&self) -> Result<RunRecord> {
-        let file = self.run.join("run.json");
-        if !file.is_file() {
+        if !self.run.join("run.json").is_file() {
             let problem = format!(
                 "{} is no run directory: it has no run.json",
                 self.run.display()
             );
             return Err(Error::Argument(problem));
         }
-        run_dir::read_json(&file)
+        RunRecord::read(&self.run)
     }
 }
 

@@ -9,9 +9,7 @@ use latentlab_train::{
 use serde::Deserialize;
 use toml::Table;
 
-use crate::{
-    Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values, run_dir,
-};
+use crate::{Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values};
 
 /// A run, as far as its directory tells by now.
 pub(super) struct Side {
@@ -70,7 +68,7 @@ impl Side {
                 .to_string_lossy()
                 .into_owned(),
             path: directory.display().to_string(),
-            record: run_dir::read_json(&run)?,
+            record: RunRecord::read(directory)?,
             plan: table.clone().try_into().map_err(broken)?,
             config: table,
             figures: last_values(&records),

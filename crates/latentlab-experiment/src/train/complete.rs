@@ -9,7 +9,7 @@ use latentlab_core::Registry;
 use toml::Table;
 
 use super::{CONFIG, Plan, read_experiment, resume, start};
-use crate::{Error, Experiment, Result, RunRecord, Status, run_dir};
+use crate::{Error, Experiment, Result, RunRecord, Status};
 
 /// How far a run is that is wanted in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Standing {
         if known != Some(experiment.to_table()?) || !record.is_file() {
             return Ok(Self::Missing);
         }
-        let record: RunRecord = run_dir::read_json(&record)?;
+        let record = RunRecord::read(directory)?;
         let has_summary = directory.join("summary.json").is_file();
         Ok(match record.status {
             Status::Finished if has_summary => Self::Ended,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     fn started(directory: &Path) -> (String, Status, usize) {
-        let record: RunRecord = run_dir::read_json(&directory.join("run.json")).unwrap();
+        let record = RunRecord::read(directory).unwrap();
         (record.id, record.status, record.resumed.len())
     }
 

@@ -100,7 +100,7 @@ pub fn resume(
     let mut prepared = Prepared::new(experiment, registry)?;
     let directory = RunDir::open(directory)?;
     let file = directory.join("run.json");
-    let mut record: RunRecord = run_dir::read_json(&file)?;
+    let mut record = RunRecord::read(directory.path())?;
     let data = prepared.session.dataset.fingerprints();
     if data != record.data {
         let problem = format!("the data have changed since the run began: now {data:?}");

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 use sha2::{Digest, Sha256};
 
 use super::FILES;
-use crate::{Error, Result, durable};
+use crate::{Error, Result, disk, durable};
 
 /// The lines of `sha256sum`, in the order of the names.
 const MANIFEST: &str = "MANIFEST.sha256";
@@ -18,7 +18,7 @@ pub(super) fn write(directory: &Path, files: &BTreeMap<&'static str, Vec<u8>>) -
         manifest.push_str(&format!("{}  {name}\n", sha256(bytes)));
     }
     durable::write(&directory.join(MANIFEST), manifest.as_bytes())?;
-    durable::sync_directory(directory)
+    disk::sync_directory(directory)
 }
 
 /// The files that the manifest names.

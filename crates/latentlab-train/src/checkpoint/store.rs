@@ -11,14 +11,10 @@
 //! is killed, the latest checkpoint is complete, and what the save had not done yet is done when the
 //! steps after the latest checkpoint are taken again.
 
-use std::{
-    fs,
-    io::ErrorKind,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use super::{Retention, Snapshot, manifest};
-use crate::{Error, Result, durable};
+use crate::{Error, Result, disk, durable};
 
 const LATEST: &str = "LATEST";
 const BEST: &str = "BEST";
@@ -51,9 +47,9 @@ impl CheckpointStore {
         for name in self.names()? {
             let path = self.directory.join(&name);
             if name.starts_with(UNFINISHED) || name.starts_with(REMOVED) {
-                remove(&path)?;
+                disk::remove_directory(&path)?;
             } else if name.ends_with(durable::TEMPORARY) {
-                fs::remove_file(&path).map_err(Error::io(&path))?;
+                disk::remove_file(&path)?;
             }
         }
         let Some(latest) = self.latest_step()? else {
@@ -75,11 +71,11 @@ impl CheckpointStore {
         best: Option<u64>,
         retention: &Retention,
     ) -> Result<()> {
-        fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
+        disk::make_directory(&self.directory)?;
         let name = name_of(snapshot.step);
         let unfinished = self.directory.join(format!("{UNFINISHED}{name}"));
-        remove(&unfinished)?;
-        fs::create_dir(&unfinished).map_err(Error::io(&unfinished))?;
+        disk::remove_directory(&unfinished)?;
+        disk::make_directory(&unfinished)?;
         manifest::write(&unfinished, &snapshot.to_files()?)?;
         self.discard(snapshot.step)?; // from a run that was killed before it could make it the latest
         durable::rename(&unfinished, &self.place(snapshot.step))?;
@@ -172,11 +168,11 @@ impl CheckpointStore {
     fn discard(&self, step: u64) -> Result<()> {
         let place = self.place(step);
         let removed = self.directory.join(format!("{REMOVED}{}", name_of(step)));
-        remove(&removed)?;
+        disk::remove_directory(&removed)?;
         if place.is_dir() {
             durable::rename(&place, &removed)?;
         }
-        remove(&removed)
+        disk::remove_directory(&removed)
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -227,16 +223,9 @@ fn step_of(name: &str) -> Option<u64> {
     name.strip_prefix("step-")?.parse().ok()
 }
 
-fn remove(directory: &Path) -> Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(directory)(error)),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, path::Path};
 
     use candle_core::{Device, Tensor};
     use serde_json::json;

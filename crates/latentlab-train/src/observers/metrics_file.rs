@@ -4,15 +4,17 @@
 //! they are written as `null` and read back as NaN.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
 use serde_json::{Map, Value};
 
 use super::{Observer, View};
-use crate::{Error, Record, Result, StopReason, durable};
+use crate::{
+    Error, Record, Result, StopReason,
+    disk::{self, File},
+};
 
 const STEP: &str = "step";
 const ELAPSED: &str = "elapsed_s";
@@ -23,7 +25,6 @@ const ELAPSED: &str = "elapsed_s";
 /// checkpoint that goes on from them: a resumed run reads there what it must remember.
 #[derive(Debug)]
 pub struct MetricsFile {
-    path: PathBuf,
     file: File,
     every: u64,
     best: Option<String>,
@@ -40,28 +41,18 @@ impl MetricsFile {
         best: Option<&str>,
     ) -> Result<Self> {
         let path = path.into();
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .open(&path)
-            .map_err(Error::io(&path))?;
+        let file = File::append(&path)?;
         let kept: usize = lines(&path)?
             .iter()
             .take_while(|(record, _)| record.step <= step)
             .map(|(_, length)| length)
             .sum();
-        file.set_len(kept as u64).map_err(Error::io(&path))?;
+        file.truncate(kept as u64)?;
         if let Some(directory) = path.parent() {
-            durable::sync_directory(directory)?;
+            disk::sync_directory(directory)?;
         }
         let best = best.map(str::to_owned);
-        Ok(Self {
-            path,
-            file,
-            every,
-            best,
-        })
+        Ok(Self { file, every, best })
     }
 
     /// Whether a checkpoint may be saved in this step.
@@ -76,12 +67,10 @@ impl Observer for MetricsFile {
         if !record.is_empty() {
             // One write, so that a reader never sees half of a line that was not torn by a kill.
             let line = format!("{}\n", to_json(record));
-            self.file
-                .write_all(line.as_bytes())
-                .map_err(Error::io(&self.path))?;
+            self.file.write(line.as_bytes())?;
         }
         if self.is_relied_on(view, record) {
-            self.file.sync_data().map_err(Error::io(&self.path))?;
+            self.file.sync()?;
         }
         Ok(None)
     }

@@ -8,7 +8,7 @@ use std::{
 use latentlab_core::GenerativeModel;
 
 use super::{Observer, View};
-use crate::{Error, Picture, Record, Result, StopReason, durable};
+use crate::{Error, Picture, Record, Result, StopReason, disk, durable};
 
 /// A drawing of a model; none if the model cannot do what would be drawn.
 type Draw = Box<dyn FnMut(&dyn GenerativeModel) -> Result<Option<Picture>>>;
@@ -30,7 +30,7 @@ impl Observer for Pictures {
         if view.is_due(self.every)
             && let Some(picture) = (self.draw)(view.shown)?
         {
-            fs::create_dir_all(&self.directory).map_err(Error::io(&self.directory))?;
+            disk::make_directory(&self.directory)?;
             let name = name(&self.prefix, view.step);
             durable::replace(&self.directory.join(name), &picture.to_png())?;
         }

@@ -12,7 +12,7 @@ use crate::{Record, Result, StepReport, StopReason};
 
 /// Time between two updates of the bar: reading losses waits for the device.
 const REFRESH: Duration = Duration::from_millis(250);
-/// Time between two lines where there is no terminal to draw a bar on.
+/// Time to the first line, and between two, where there is no terminal to draw a bar on.
 const LINE: Duration = Duration::from_secs(5);
 
 /// A bar on standard error with speed, time left and losses; plain lines where that is no terminal.
@@ -60,12 +60,15 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
         let first = self.start.is_none();
-        self.start.get_or_insert((view.step, view.elapsed));
-        let interval = if self.bar.is_hidden() { LINE } else { REFRESH };
-        if first || view.ending.is_some() || view.elapsed.saturating_sub(self.shown) >= interval {
+        let (_, since) = *self.start.get_or_insert((view.step, view.elapsed));
+        let hidden = self.bar.is_hidden();
+        let interval = if hidden { LINE } else { REFRESH };
+        let due = view.elapsed.saturating_sub(self.shown.max(since)) >= interval;
+        let last = view.ending.is_some() && (!hidden || self.shown > since);
+        if due || last || (first && !hidden) {
             self.shown = view.elapsed;
             let line = self.line(view)?;
-            if self.bar.is_hidden() {
+            if hidden {
                 // Nobody may be reading; that is no reason to stop training.
                 let _ = writeln!(io::stderr(), "step {}/{}  {line}", view.step, view.steps);
             } else {

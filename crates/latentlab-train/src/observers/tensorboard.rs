@@ -7,13 +7,16 @@
 mod event;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
 use super::{Observer, View, pictures};
-use crate::{Error, Record, Result, StopReason, durable};
+use crate::{
+    Error, Record, Result, StopReason,
+    disk::{self, File},
+    durable,
+};
 use event::{Event, framed};
 
 /// The name by which TensorBoard knows a file of events.
@@ -27,7 +30,6 @@ const PREFIX: &str = "step";
 /// [`MetricsFile`](super::MetricsFile), so that the events are never ahead of the records.
 #[derive(Debug)]
 pub struct TensorBoard {
-    path: PathBuf,
     file: File,
     folders: Vec<PathBuf>,
     /// Seconds of training at the last record.
@@ -47,14 +49,12 @@ impl TensorBoard {
         step: u64,
         folders: Vec<PathBuf>,
     ) -> Result<Self> {
-        fs::create_dir_all(directory).map_err(Error::io(directory))?;
+        disk::make_directory(directory)?;
         let path = directory.join(FILE);
         let (bytes, seconds) = history(records, step, &folders)?;
         durable::replace(&path, &bytes)?;
-        let file = OpenOptions::new().append(true).open(&path);
         Ok(Self {
-            file: file.map_err(Error::io(&path))?,
-            path,
+            file: File::append(&path)?,
             folders,
             seconds,
         })
@@ -74,7 +74,7 @@ impl Observer for TensorBoard {
                 bytes.extend(image(self.seconds, view.step, &picture)?);
             }
         }
-        self.file.write_all(&bytes).map_err(Error::io(&self.path))?;
+        self.file.write(&bytes)?;
         Ok(None)
     }
 }

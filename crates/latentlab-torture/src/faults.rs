@@ -1,0 +1,156 @@
+//! The n-th operation on the file system fails, for every n of a whole run, its report included.
+
+use std::{
+    cell::Cell,
+    fs, io,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::atomic::AtomicBool,
+};
+
+use latentlab_core::Registry;
+use latentlab_experiment::{
+    Experiment, chain,
+    compare::compare,
+    library,
+    train::{self, Plan},
+};
+use latentlab_train::disk::{Extent, Fault, Operation, with_faults};
+use toml::Table;
+
+use crate::{Error, Result, registry};
+
+/// How far a failing operation comes, and whether all later ones fail as well, as when the machine
+/// stops.
+const TROUBLES: [(Extent, bool); 6] = [
+    (Extent::None, false),
+    (Extent::None, true),
+    (Extent::Half, false),
+    (Extent::Half, true),
+    (Extent::All, false),
+    (Extent::All, true),
+];
+
+/// What came of the faults.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Operations that a whole run performs.
+    pub operations: usize,
+    /// Runs with a fault.
+    pub injected: usize,
+    /// What was lost or said wrongly.
+    pub lost: Vec<String>,
+    /// Some of what was said.
+    pub said: Vec<String>,
+}
+
+/// Lets every `stride`-th operation of a run in `folder` fail, each in six ways.
+///
+/// # Errors
+/// If a run fails without a fault.
+pub fn every_operation(folder: &Path, stride: usize) -> Result<Faults> {
+    let registry = registry()?;
+    let whole = folder.join("whole");
+    let (outcome, operations) = observed(&registry, &whole, None);
+    outcome?;
+    let mut found = Faults {
+        operations: operations.len(),
+        ..Faults::default()
+    };
+    for n in (0..operations.len()).step_by(stride.max(1)) {
+        for (extent, for_good) in TROUBLES {
+            let run = folder.join("run");
+            let fault = (n, extent, for_good);
+            let (outcome, _) = observed(&registry, &run, Some(fault));
+            let (operation, path) = &operations[n];
+            let path = path.strip_prefix(&whole).unwrap_or(path);
+            let what = format!("{operation:?} {n} of {}, {extent:?}", path.display());
+            found.injected += 1;
+            match outcome {
+                Ok(()) => found.lost.push(format!("{what}: nothing is said")),
+                Err(error) => {
+                    let words = said(&error);
+                    let named = words.contains(&*path.to_string_lossy());
+                    if !(named && words.contains("No space left on device")) {
+                        found.lost.push(format!("{what}: {words}"));
+                    }
+                    if n % 40 == 0 && (extent, for_good) == (Extent::Half, false) {
+                        let words = words.replace(&*folder.to_string_lossy(), "…");
+                        found.said.push(format!("{operation:?}: {words}"));
+                    }
+                }
+            }
+            match begin_or_resume(&registry, &run) {
+                Err(error) => found
+                    .lost
+                    .push(format!("{what}, resumed: {}", said(&error))),
+                Ok(()) => {
+                    for (file, difference) in compare(&whole, &run)?.different {
+                        let file = file.display();
+                        found.lost.push(format!("{what}: {file} {difference}"));
+                    }
+                }
+            }
+            fs::remove_dir_all(&run).map_err(Error::file(&run))?;
+        }
+    }
+    Ok(found)
+}
+
+type Operations = Vec<(Operation, PathBuf)>;
+
+/// A run of which one operation fails, or none, and the operations that it tried.
+fn observed(
+    registry: &Registry,
+    run: &Path,
+    fault: Option<(usize, Extent, bool)>,
+) -> (Result<()>, Operations) {
+    let seen = Rc::new(Cell::new(Operations::new()));
+    let noted = Rc::clone(&seen);
+    let decide = move |operation, path: &Path| {
+        let mut operations = noted.take();
+        let at = operations.len();
+        operations.push((operation, path.to_owned()));
+        noted.set(operations);
+        let (n, extent, for_good) = fault?;
+        let fails = at == n || (at > n && for_good);
+        let extent = if at == n { extent } else { Extent::None };
+        let error = io::Error::from_raw_os_error(NO_SPACE);
+        fails.then_some(Fault { extent, error })
+    };
+    let outcome = with_faults(decide, || begin_or_resume(registry, run));
+    (outcome, seen.take())
+}
+
+/// `ENOSPC` of Linux and macOS.
+const NO_SPACE: i32 = 28;
+
+fn begin_or_resume(registry: &Registry, run: &Path) -> Result<()> {
+    let interrupted = AtomicBool::new(false);
+    if run.join("run.json").is_file() {
+        train::resume(run, &Table::new(), registry, &interrupted)?;
+        return Ok(());
+    }
+    let file = library::find("gan-dice")?.table;
+    let short = toml::toml! {
+        steps = 6
+        batch_size = 8
+        metrics.every = 1
+        samples.every = 3
+        evaluate = { every = 3, images = 64 }
+        checkpoint.every = 2
+    };
+    let plan = Plan {
+        name: "faults",
+        experiment: Experiment::resolve(&file, &short, registry)?,
+        overrides: short,
+        out: Some(run),
+        argv: Vec::new(),
+    };
+    train::start(plan, registry, &interrupted)?;
+    Ok(())
+}
+
+fn said(error: &Error) -> String {
+    chain(error).join(": ")
+}
