@@ -20,7 +20,8 @@ pub struct Length {
     pub growth: f64,
     /// Resident memory at a fifth of the steps, bytes.
     pub memory: u64,
-    /// Open files at a fifth of the steps, and the most after that.
+    /// The fewest open files seen between a fifth and three fifths of the steps, and after that: a
+    /// file that is being saved is open for a moment, one that was forgotten for good.
     pub files: [usize; 2],
 }
 
@@ -53,10 +54,17 @@ pub fn long_run(program: &Program, steps: u64, folder: &Path) -> Result<Length> 
         }
     }
     let settled: Vec<_> = seen
-        .iter()
+        .into_iter()
         .filter(|(step, ..)| *step >= steps / 5)
         .collect();
-    let Some((_, memory, files)) = settled.first() else {
+    let fewest = |late: bool| {
+        let looks = settled.iter();
+        let looks = looks.filter(|(step, ..)| (*step >= steps / 5 * 3) == late);
+        looks.map(|(.., files)| *files).min()
+    };
+    let (Some((_, memory, _)), Some(early), Some(late)) =
+        (settled.first(), fewest(false), fewest(true))
+    else {
         let problem = "the system does not show memory and files of a process under /proc";
         return Err(Error::Argument(problem.to_owned()));
     };
@@ -66,14 +74,7 @@ pub fn long_run(program: &Program, steps: u64, folder: &Path) -> Result<Length> 
         looks: settled.len(),
         growth: most.unwrap_or_default() as f64 / *memory as f64,
         memory: *memory,
-        files: [
-            *files,
-            settled
-                .iter()
-                .map(|(.., files)| *files)
-                .max()
-                .unwrap_or_default(),
-        ],
+        files: [early, late],
     })
 }
 

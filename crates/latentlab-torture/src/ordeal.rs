@@ -121,7 +121,7 @@ fn length(torture: &Torture, folder: &Path) -> Result<Report> {
     let mut report = Report {
         tried: vec![format!(
             "{} steps, {} looks: {:.1} MiB at a fifth, at most {:.2} % more later; {} open files, \
-             at most {} later",
+             {} later",
             found.steps,
             found.looks,
             found.memory as f64 / 1024.0 / 1024.0,

@@ -14,12 +14,12 @@ use latentlab_train::{
     disk::{Extent, Fault, Operation, with_faults},
     observers::read_metrics,
 };
-use session::{files, session};
+use session::{files, run_of};
 
 mod session;
 
-/// The step that runs are interrupted in: with their checkpoints and a best one, they are long enough.
-const LAST: u64 = 11;
+/// Enough for regular checkpoints, some that are the best, and one at the end.
+const STEPS: u64 = 11;
 const EXTENTS: [Extent; 3] = [Extent::None, Extent::Half, Extent::All];
 
 fn config() -> TrainConfig {
@@ -56,7 +56,7 @@ fn failing(directory: &Path, n: usize, extent: Extent, trouble: Trouble) -> Fail
         let error = io::Error::from_raw_os_error(28); // ENOSPC
         fails.then_some(Fault { extent, error })
     };
-    let outcome = with_faults(decide, || session(&config(), directory, LAST));
+    let outcome = with_faults(decide, || run_of(&config(), directory, STEPS));
     let operation = hit.take();
     Failed { operation, outcome }
 }
@@ -79,7 +79,7 @@ fn assert_readable(directory: &Path, context: &str) {
 #[test]
 fn whichever_operation_fails_nothing_is_lost() {
     let straight = tempfile::tempdir().unwrap();
-    session(&config(), straight.path(), LAST).unwrap();
+    run_of(&config(), straight.path(), STEPS).unwrap();
     let wanted = files(straight.path());
     let mut kinds = Vec::new();
     for (extent, trouble) in EXTENTS
@@ -107,7 +107,7 @@ fn whichever_operation_fails_nothing_is_lost() {
                 other => panic!("{context}: {other:?}"),
             }
             assert_readable(folder.path(), &context);
-            session(&config(), folder.path(), LAST).expect(&context);
+            run_of(&config(), folder.path(), STEPS).expect(&context);
             assert_eq!(files(folder.path()), wanted, "{context}");
         }
     }
@@ -123,7 +123,7 @@ fn whichever_operation_fails_nothing_is_lost() {
 #[test]
 fn two_failures_in_one_run_lose_nothing_either() {
     let straight = tempfile::tempdir().unwrap();
-    session(&config(), straight.path(), LAST).unwrap();
+    run_of(&config(), straight.path(), STEPS).unwrap();
     let wanted = files(straight.path());
     for n in (0..).step_by(7) {
         let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ fn two_failures_in_one_run_lose_nothing_either() {
         let second = failing(folder.path(), n % 11, Extent::Half, Trouble::ForGood);
         let context = format!("{n}: {:?}, then {:?}", first.operation, second.operation);
         assert_readable(folder.path(), &context);
-        session(&config(), folder.path(), LAST).expect(&context);
+        run_of(&config(), folder.path(), STEPS).expect(&context);
         assert_eq!(files(folder.path()), wanted, "{context}");
     }
 }

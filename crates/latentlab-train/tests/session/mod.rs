@@ -57,9 +57,24 @@ pub fn ruled_session(
     directory: &Path,
     until: u64,
 ) -> Result<Outcome> {
+    any_session(config, stop, directory, until, STEPS)
+}
+
+/// A run of `steps` steps in `directory`, or the rest of it.
+pub fn run_of(config: &TrainConfig, directory: &Path, steps: u64) -> Result<Outcome> {
+    any_session(config, StopConfig::default(), directory, u64::MAX, steps)
+}
+
+fn any_session(
+    config: &TrainConfig,
+    stop: StopConfig,
+    directory: &Path,
+    until: u64,
+    steps: u64,
+) -> Result<Outcome> {
     let (model, store) = Toy::new();
     let average = config.ema.map(|ema| (ema, Toy::new()));
-    let mut trainer = PhaseTrainer::new(&model, &store, config, STEPS, SEED)?;
+    let mut trainer = PhaseTrainer::new(&model, &store, config, steps, SEED)?;
     if let Some((ema, (_, averaged))) = &average {
         trainer = trainer.with_ema(Ema::new(&store, averaged, *ema).unwrap());
     }
@@ -95,7 +110,7 @@ pub fn ruled_session(
             interrupted: &interrupted,
         },
         observers: &mut observers,
-        steps: STEPS,
+        steps,
         interrupted: &interrupted,
         clock: &|| Duration::ZERO,
     })
