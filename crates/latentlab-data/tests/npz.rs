@@ -99,15 +99,17 @@ fn an_npz_file_of_images_alone_is_split() {
 fn floats_outside_of_the_unit_range_are_refused() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("images.npz");
-    let floats = [0.5f32, 255.0].map(f32::to_le_bytes).concat();
-    fs::write(&path, npz(&[("images", npy("<f4", "2, 1, 1", &floats))])).unwrap();
-    let message = open("npz", "path", &path, Table::new())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        message.ends_with("its images hold 255, expected floats in [0, 1]"),
-        "{message}"
-    );
+    for odd in [255.0, -0.5, f32::NAN, f32::INFINITY] {
+        let floats = [0.5f32, odd].map(f32::to_le_bytes).concat();
+        fs::write(&path, npz(&[("images", npy("<f4", "2, 1, 1", &floats))])).unwrap();
+        let message = open("npz", "path", &path, Table::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.ends_with(&format!("its images hold {odd}, expected floats in [0, 1]")),
+            "{message}"
+        );
+    }
 }
 
 fn open_npz(bytes: &[u8]) -> Result<Dataset> {

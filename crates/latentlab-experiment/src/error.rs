@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -22,12 +23,22 @@ pub enum Error {
     #[error(transparent)]
     Train(#[from] latentlab_train::Error),
     /// A run that ended early; its directory says how it stands.
-    #[error("the run in {} ended early", directory.display())]
+    #[error("the run of `{model}` in {} ended early", directory.display())]
     Ended {
         /// The run directory.
         directory: PathBuf,
+        /// The model that was trained.
+        model: String,
         /// Why it ended.
-        source: Box<latentlab_train::Error>,
+        source: Box<Error>,
+    },
+    /// The code of a model panicked.
+    #[error("the model `{model}` panicked: {message}")]
+    Panicked {
+        /// The model's name.
+        model: String,
+        /// What it said.
+        message: String,
     },
     /// A file of the run directory.
     #[error("{}", file.display())]
@@ -92,14 +103,24 @@ impl Error {
                 ) => 2,
                 _ => 1,
             },
-            Self::Ended { source, .. }
-                if matches!(**source, latentlab_train::Error::Diverged { .. }) =>
-            {
-                3
-            }
+            Self::Train(latentlab_train::Error::Diverged { .. }) => 3,
+            // Its configuration was good enough to begin with.
+            Self::Ended { source, .. } if source.exit_code() == 3 => 3,
             _ => 1,
         }
     }
+}
+
+/// Does `work` with the code of `model`; a panic in it is an error that names the model.
+pub(crate) fn guarded<T>(model: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(Error::Panicked {
+            model: model.to_owned(),
+            message: text.unwrap_or("it did not say why").to_owned(),
+        })
+    })
 }
 
 impl From<latentlab_tensor::Error> for Error {
@@ -124,12 +145,13 @@ mod tests {
         let source = latentlab_train::Error::io("metrics.jsonl")(full);
         let error = Error::Ended {
             directory: "runs/a".into(),
-            source: Box::new(source),
+            model: "vae".to_owned(),
+            source: Box::new(source.into()),
         };
         assert_eq!(
             chain(&error),
             [
-                "the run in runs/a ended early",
+                "the run of `vae` in runs/a ended early",
                 "metrics.jsonl: no storage space"
             ]
         );

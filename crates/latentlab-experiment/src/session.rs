@@ -8,7 +8,7 @@ use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 
-use crate::{Error, Experiment, Result};
+use crate::{Error, Experiment, Result, error::guarded};
 
 /// An experiment brought to life.
 pub struct Session {
@@ -55,10 +55,11 @@ impl Session {
             let model = entry.build(config, dataset.info(), &store.root())?;
             Ok((store, model))
         };
-        let (store, model) = build()?;
+        let name = &experiment.model.name;
+        let (store, model) = guarded(name, build)?;
         let average = match experiment.ema {
             Some(_) => {
-                let (store, model) = build()?;
+                let (store, model) = guarded(name, build)?;
                 store.freeze();
                 Some(Average { store, model })
             }

@@ -22,6 +22,16 @@ pub(crate) fn descend(
     let size = batch.size()? as f64;
     for part in batch.chunks(parts)? {
         let loss = phase.loss(&part, step)?;
+        if loss.total.rank() != 0 {
+            let problem = format!(
+                "returned a loss of shape {:?}; it must be a scalar, such as the mean over a batch",
+                loss.total.dims()
+            );
+            return Err(Error::Phase {
+                phase: phase.name.to_owned(),
+                problem,
+            });
+        }
         let weighted = match part.size()? as f64 / size {
             1.0 => loss,
             share => scale(loss, share)?,

@@ -20,6 +20,16 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A phase's loss could not be computed, or not be differentiated.
+    #[error("phase `{phase}` failed at step {step}")]
+    Step {
+        /// The phase's name.
+        phase: String,
+        /// Number of the step, from 1.
+        step: u64,
+        /// What went wrong.
+        source: Box<latentlab_core::Error>,
+    },
     /// Every phase has run, and still no gradient has reached this parameter.
     #[error(
         "parameter `{path}` got no gradient from {}: it would keep its initial value for ever",

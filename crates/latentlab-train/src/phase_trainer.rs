@@ -141,7 +141,15 @@ impl PhaseTrainer {
         };
         let groups = [phase.params].into_iter().chain(phase.prepares);
         self.store.train_only_groups(groups);
-        let (loss, gradients) = descend(phase, batch, self.accumulate, &mut step, parameters)?;
+        let descended = descend(phase, batch, self.accumulate, &mut step, parameters);
+        let (loss, gradients) = descended.map_err(|error| match error {
+            Error::Core(source) => Error::Step {
+                phase: phase.name.to_owned(),
+                step: number,
+                source: Box::new(source),
+            },
+            other => other,
+        })?;
         *carried = step.carried;
         if let Some(coverage) = &mut self.coverage {
             coverage.note(phase, &gradients);

@@ -6,7 +6,7 @@ use clap::Args;
 use latentlab_core::{Registry, merge};
 use toml::Table;
 
-use super::{Changes, INTERRUPTED, interruption, say};
+use super::{Changes, interruption::Interruption, say};
 use crate::{
     Experiment, Result, Status,
     library::{self, Source},
@@ -64,7 +64,7 @@ fn smoke() -> Table {
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let (source, experiment, overrides) = arguments.resolve(registry)?;
-    let interrupted = interruption()?;
+    let interruption = Interruption::watch()?;
     let run = train::start(
         Plan {
             name: &source.name,
@@ -74,16 +74,16 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             argv: super::argv(),
         },
         registry,
-        &interrupted,
+        interruption.asked(),
     )?;
     say(run.closing_words());
-    Ok(exit_code(run.summary.status))
+    Ok(exit_code(run.summary.status, &interruption))
 }
 
 /// What the process exits with after a run that ended without an error.
-pub(super) fn exit_code(status: Status) -> u8 {
+pub(super) fn exit_code(status: Status, interruption: &Interruption) -> u8 {
     match status {
-        Status::Interrupted => INTERRUPTED,
+        Status::Interrupted => interruption.exit_code(),
         _ => 0,
     }
 }

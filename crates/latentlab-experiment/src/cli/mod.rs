@@ -7,6 +7,7 @@ mod draw;
 mod evaluate;
 mod experiment;
 mod features;
+mod interruption;
 mod list;
 mod papers;
 mod reproduce;
@@ -16,10 +17,6 @@ mod side_by_side;
 use std::{
     io::{self, Write},
     process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -27,9 +24,6 @@ use latentlab_core::{Registry, merge};
 use toml::{Table, Value};
 
 use crate::{Error, Result, launch, overrides::parse_assignment};
-
-/// What a process exits with after Ctrl-C.
-const INTERRUPTED: u8 = 130;
 
 /// Trains and studies generative models: autoencoders, variational autoencoders, GANs.
 #[derive(Debug, Parser)]
@@ -139,7 +133,7 @@ fn integer(argument: &str, number: u64) -> Result<Value> {
 /// Runs the command line of this process with the models of `registry`.
 ///
 /// The process may start itself again: candle reads its settings from the environment. Exit codes:
-/// 0 done, 1 failed, 2 bad arguments or configuration, 3 diverged, 130 interrupted.
+/// 0 done, 1 failed, 2 bad arguments or configuration, 3 diverged, 130 or 143 interrupted by Ctrl-C or SIGTERM.
 pub fn main(registry: impl FnOnce() -> latentlab_core::Result<Registry>) -> ExitCode {
     let cli = Cli::parse();
     let outcome = registry().map_err(Error::from).and_then(|registry| {
@@ -211,21 +205,4 @@ pub fn report(error: &dyn std::error::Error) {
 /// Prints a line to stdout; a reader that has gone (`| head`) is no error.
 fn say(text: impl AsRef<str>) {
     let _ = writeln!(io::stdout(), "{}", text.as_ref());
-}
-
-/// A flag that the first Ctrl-C (or SIGTERM) sets; the second ends the process at once.
-fn interruption() -> Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&flag);
-    ctrlc::set_handler(move || {
-        if seen.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        let _ = writeln!(
-            io::stderr(),
-            "\nfinishing this step and saving; once more to leave at once"
-        );
-    })
-    .map_err(|error| Error::Argument(format!("cannot watch for Ctrl-C: {error}")))?;
-    Ok(flag)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use latentlab_core::Registry;
 
-use super::{INTERRUPTED, interruption, say};
+use super::{interruption::Interruption, say};
 use crate::{
     Result, Status,
     papers::{self, Comparison, Results},
@@ -47,14 +47,20 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         return check(arguments, &chosen, registry);
     }
     let all = papers::all()?;
-    let interrupted = interruption()?;
+    let interruption = Interruption::watch()?;
     let argv = super::argv();
     for paper in &chosen {
         let announce = |words: &str| eprintln!("{words}");
-        let status = paper.train(&arguments.runs, &argv, registry, &interrupted, announce)?;
+        let status = paper.train(
+            &arguments.runs,
+            &argv,
+            registry,
+            interruption.asked(),
+            announce,
+        )?;
         if status == Status::Interrupted {
             say("interrupted; the same command goes on from here");
-            return Ok(INTERRUPTED);
+            return Ok(interruption.exit_code());
         }
         let results = Results::read(paper, &arguments.runs, registry)?;
         let comparisons = results.compare(paper);

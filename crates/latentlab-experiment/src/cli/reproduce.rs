@@ -7,7 +7,7 @@ use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Dataset};
 use toml::Table;
 
-use super::{INTERRUPTED, interruption, say};
+use super::{interruption::Interruption, say};
 use crate::{
     Error, Result, RunRecord, Status,
     compare::compare,
@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         let problem = "the data are not those of the run any more: their SHA-256 differs";
         return Err(Error::format(&arguments.run.join("run.json"), problem));
     }
-    let interrupted = interruption()?;
+    let interruption = Interruption::watch()?;
     let again = train::start(
         Plan {
             name: &record.experiment,
@@ -91,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             argv: super::argv(),
         },
         registry,
-        &interrupted,
+        interruption.asked(),
     );
     let found = again.and_then(|ended| match ended.summary.status {
         Status::Interrupted => Ok(None),
@@ -102,7 +102,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         let _ = fs::remove_dir_all(&out);
     }
     let Some(found) = found? else {
-        return Ok(INTERRUPTED);
+        return Ok(interruption.exit_code());
     };
     for (file, difference) in &found.different {
         say(format!("differs  {}: {difference}", file.display()));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use latentlab_core::Registry;
 
-use super::{Changes, experiment::exit_code, interruption, say};
+use super::{Changes, experiment::exit_code, interruption::Interruption, say};
 use crate::{Result, train};
 
 /// Arguments of `resume`.
@@ -26,9 +26,9 @@ impl Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    let interrupted = interruption()?;
+    let interruption = Interruption::watch()?;
     let changes = arguments.changes.table()?;
-    let run = train::resume(&arguments.run, &changes, registry, &interrupted)?;
+    let run = train::resume(&arguments.run, &changes, registry, interruption.asked())?;
     say(run.closing_words());
-    Ok(exit_code(run.summary.status))
+    Ok(exit_code(run.summary.status, &interruption))
 }

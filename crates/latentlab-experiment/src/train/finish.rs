@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
+    Error, Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
     figures::last_values,
     latent_map,
     plots::{animation, plots},
@@ -87,7 +87,7 @@ impl Ended {
 
 /// How the loop ended, and how long it took.
 pub(super) struct Ending<'a> {
-    pub(super) outcome: &'a latentlab_train::Result<Outcome>,
+    pub(super) outcome: &'a Result<Outcome>,
     /// Steps taken since the run was last taken up, and in all.
     pub(super) steps: (u64, u64),
     /// Seconds of training since the run was last taken up, and in all.
@@ -99,7 +99,7 @@ impl Ending<'_> {
         match self.outcome {
             Ok(outcome) if outcome.reason == StopReason::Interrupted => Status::Interrupted,
             Ok(_) => Status::Finished,
-            Err(latentlab_train::Error::Diverged { .. }) => Status::Diverged,
+            Err(Error::Train(latentlab_train::Error::Diverged { .. })) => Status::Diverged,
             Err(_) => Status::Failed,
         }
     }
@@ -108,7 +108,7 @@ impl Ending<'_> {
     fn words(&self) -> String {
         match self.outcome {
             Ok(outcome) => outcome.reason.to_string(),
-            Err(error @ latentlab_train::Error::Diverged { .. }) => error.to_string(),
+            Err(Error::Train(error @ latentlab_train::Error::Diverged { .. })) => error.to_string(),
             Err(_) => "train.log says why".to_owned(),
         }
     }

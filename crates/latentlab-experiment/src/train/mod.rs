@@ -25,7 +25,7 @@ pub use resume::{read_experiment, resumable};
 
 use crate::{
     Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status,
-    evaluation::Evaluation, logging, run_dir,
+    error::guarded, evaluation::Evaluation, logging, run_dir,
 };
 use finish::{Ending, finish};
 use observers::observers;
@@ -194,7 +194,7 @@ impl Prepared {
         }
         let began = Instant::now();
         let clock = || before + began.elapsed();
-        let outcome = latentlab_train::run(Run {
+        let run = Run {
             model: &*session.model,
             shown: session.shown(),
             store: &session.store,
@@ -205,7 +205,9 @@ impl Prepared {
             steps: to,
             interrupted,
             clock: &clock,
-        });
+        };
+        let name = &session.experiment.model.name;
+        let outcome = guarded(name, || Ok(latentlab_train::run(run)?));
         drop(observers);
         match &outcome {
             Ok(outcome) => tracing::info!(step = outcome.step, "{}", outcome.reason),
@@ -216,7 +218,7 @@ impl Prepared {
             steps: (trainer.steps() - from, trainer.steps()),
             seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
         };
-        let finished = finish(&session, directory, record, &ending);
+        let finished = guarded(name, || finish(&session, directory, record, &ending));
         // What ended the training says more than what then went wrong with the report.
         let directory = directory.path().to_owned();
         match outcome {
@@ -231,6 +233,7 @@ impl Prepared {
             }
             Err(error) => Err(Error::Ended {
                 directory,
+                model: session.experiment.model.name,
                 source: Box::new(error),
             }),
         }

@@ -1,0 +1,250 @@
+//! Signals, locks and company: who interrupts a run, holds its directory or reads it while it is
+//! written.
+
+#![cfg(unix)]
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use latentlab_experiment::{RunRecord, Status, compare::compare};
+use latentlab_train::CheckpointStore;
+
+const SIGINT: &str = "-INT";
+const SIGTERM: &str = "-TERM";
+
+fn latentlab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_latentlab"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    latentlab(arguments).output().unwrap()
+}
+
+/// Arguments of a run in `out` that goes on for longer than any test, with a checkpoint every
+/// `every` steps.
+fn endless(out: &Path, every: &'static str) -> Vec<String> {
+    let out = out.to_str().unwrap();
+    let words = [
+        "experiment",
+        "vae-mnist",
+        "--smoke",
+        "--steps",
+        "100000000",
+        "--set",
+        "samples.every=0",
+        "--set",
+        "evaluate.every=0",
+        "--set",
+        every,
+        "--out",
+        out,
+    ];
+    words.map(str::to_owned).to_vec()
+}
+
+/// A process that ends with its test.
+struct Started(Child);
+
+impl Started {
+    fn new(arguments: &[String]) -> Self {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        Self(latentlab(&arguments).spawn().unwrap())
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The exit code, and what was said.
+    fn end(mut self) -> (Option<i32>, String) {
+        wait_for("the end", || self.0.try_wait().unwrap().is_some());
+        let status = self.0.wait().unwrap();
+        assert_eq!(status.signal(), None, "ended by a signal it should answer");
+        let mut said = String::new();
+        let stderr = self.0.stderr.take().unwrap();
+        { stderr }.read_to_string(&mut said).unwrap();
+        (status.code(), said)
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // What has ended cannot be killed, and need not be.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !come() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn steps(run: &Path) -> usize {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+    text.lines().count()
+}
+
+fn latest(run: &Path) -> Option<u64> {
+    let store = CheckpointStore::open(run.join("checkpoints")).unwrap();
+    store.latest().unwrap().map(|latest| latest.step)
+}
+
+#[test]
+fn the_first_signal_saves_and_tells_which_it_was() {
+    for (signal, expected) in [(SIGINT, 130), (SIGTERM, 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        let process = Started::new(&endless(&run, "checkpoint.every=1000000"));
+        wait_for("a step", || steps(&run) > 5);
+        process.signal(signal);
+        let (code, said) = process.end();
+        assert_eq!(code, Some(expected), "{said}");
+        assert!(said.contains("finishing this step and saving"), "{said}");
+        assert_eq!(RunRecord::read(&run).unwrap().status, Status::Interrupted);
+        assert_eq!(latest(&run), Some(steps(&run) as u64));
+    }
+}
+
+#[test]
+fn the_second_signal_ends_at_once_and_what_was_saved_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let process = Started::new(&endless(&run, "checkpoint.every=5"));
+    wait_for("a checkpoint", || latest(&run).is_some());
+    process.signal(SIGINT);
+    process.signal(SIGTERM);
+    let (code, said) = process.end();
+    // The run may have ended between the two.
+    assert!(matches!(code, Some(130 | 143)), "{code:?}: {said}");
+    let before = latest(&run).unwrap();
+    let path = run.to_str().unwrap();
+    let steps = (before + 7).to_string();
+    let resumed = output(&["resume", path, "--steps", &steps]);
+    let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
+    assert!(resumed.status.success(), "{said}");
+    assert_eq!(latest(&run), Some(before + 7));
+}
+
+#[test]
+fn a_signal_during_a_save_lets_it_finish() {
+    for delay in 0..6 {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        // Nearly all of its time goes into saving.
+        let process = Started::new(&endless(&run, "checkpoint.every=1"));
+        wait_for("a checkpoint", || latest_name(&run).is_some());
+        thread::sleep(Duration::from_millis(delay * 3));
+        process.signal(SIGTERM);
+        let (code, said) = process.end();
+        assert_eq!(code, Some(143), "{said}");
+        assert_eq!(latest(&run), Some(steps(&run) as u64));
+        let names = fs::read_dir(run.join("checkpoints")).unwrap();
+        let mut names = names.map(|entry| entry.unwrap().file_name());
+        assert!(!names.any(|name| name.to_string_lossy().starts_with('.')));
+    }
+}
+
+/// What LATEST says, without a look at the checkpoint, which may just be replaced.
+fn latest_name(run: &Path) -> Option<String> {
+    fs::read_to_string(run.join("checkpoints/LATEST")).ok()
+}
+
+#[test]
+fn closed_streams_are_no_reason_to_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    let short = |out: &Path| {
+        let mut command = latentlab(&["experiment", "gan-dice", "--smoke", "--out"]);
+        command.arg(out);
+        command
+    };
+    assert!(short(&whole).output().unwrap().status.success());
+    for closed in ["1>&-", "2>&-", "1>&- 2>&-", "| true"] {
+        let out = folder
+            .path()
+            .join(closed.replace(['>', '&', '|', ' '], "_"));
+        let line = format!(
+            "'{}' experiment gan-dice --smoke --out '{}' {closed}",
+            env!("CARGO_BIN_EXE_latentlab"),
+            out.display()
+        );
+        let shell = Command::new("sh").args(["-c", &line]).output().unwrap();
+        let said = String::from_utf8_lossy(&shell.stderr).into_owned();
+        assert!(shell.status.success(), "{closed}: {said}");
+        assert!(!said.contains("panicked"), "{closed}: {said}");
+        wait_for("the end", || out.join("report.html").is_file());
+        let found = compare(&whole, &out).unwrap();
+        assert!(
+            found.different.is_empty(),
+            "{closed}: {:?}",
+            found.different
+        );
+    }
+}
+
+#[test]
+fn a_second_process_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let path = run.to_str().unwrap();
+    let mut first = Started::new(&endless(&run, "checkpoint.every=5"));
+    wait_for("a checkpoint", || latest(&run).is_some());
+    let began = Instant::now();
+    let second = output(&["resume", path, "--steps", "100000001"]);
+    assert!(began.elapsed() < Duration::from_secs(30), "it waited");
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(said.contains("is in use by another process"), "{said}");
+    first.0.kill().unwrap();
+    first.0.wait().unwrap();
+    let steps = (latest(&run).unwrap() + 3).to_string();
+    let third = output(&["resume", path, "--steps", &steps]);
+    let said = String::from_utf8_lossy(&third.stderr).into_owned();
+    assert!(third.status.success(), "{said}");
+}
+
+#[test]
+fn a_run_can_be_read_while_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let path = run.to_str().unwrap();
+    let page = folder.path().join("page.html");
+    let picture = folder.path().join("drawn.png");
+    let process = Started::new(&endless(&run, "checkpoint.every=25"));
+    wait_for("a checkpoint", || latest_name(&run).is_some());
+    for _ in 0..5 {
+        for reading in [
+            &["compare", path, path, "--out", page.to_str().unwrap()][..],
+            &["sample", path, "--out", picture.to_str().unwrap()],
+            &["evaluate", path, "--samples", "64"],
+            &["list", path],
+        ] {
+            let read = output(reading);
+            let said = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(read.status.success(), "{reading:?}: {said}");
+        }
+    }
+    process.signal(SIGINT);
+    let (code, said) = process.end();
+    assert_eq!(code, Some(130), "{said}");
+    assert_eq!(latest(&run), Some(steps(&run) as u64));
+}
