@@ -245,7 +245,7 @@ impl Evaluation {
 
 /// The places of at most `most` of `count` images, in order: always the same ones, and not the first,
 /// since files are often sorted by class.
-fn choice(count: usize, most: usize) -> Vec<usize> {
+pub(crate) fn choice(count: usize, most: usize) -> Vec<usize> {
     if most >= count {
         return (0..count).collect();
     }

@@ -12,7 +12,7 @@ use latentlab_metrics::{
 };
 use latentlab_tensor::Rng;
 
-use crate::{FeatureExtractor, likeness::Likeness};
+use crate::{FeatureExtractor, evaluation::choice, likeness::Likeness};
 
 /// Neighbours that make the balls of precision and recall, and those of density and coverage: the
 /// numbers of their papers.
@@ -121,9 +121,10 @@ impl Judge {
                 put(name, figure);
             }
             let (real, generated) = (&likeness.real, &seen.features);
+            // Subsets of all there is would be the same each time, and tell no deviation.
             let least = real.count().min(generated.count());
             let subsets = Subsets {
-                size: SUBSETS.size.min(least),
+                size: SUBSETS.size.min(least.div_ceil(2)),
                 ..SUBSETS
             };
             let mut rng = self.stream("kernel");
@@ -136,10 +137,12 @@ impl Judge {
             put("density", found.density);
             put("coverage", found.coverage);
             if let Some(probabilities) = &seen.probabilities {
-                put(
-                    "classifier_score",
-                    metrics::classifier_score(probabilities, 10)?,
-                );
+                let mixed = self
+                    .stream("classifier_score")
+                    .permutation(generated.count());
+                let mixed: Vec<usize> = mixed.into_iter().map(|place| place as usize).collect();
+                let score = metrics::classifier_score(&probabilities.select(&mixed)?, 10)?;
+                put("classifier_score", score);
             }
             let mut rng = self.stream("diversity");
             put(
@@ -155,11 +158,18 @@ impl Judge {
 
     /// Samples and test images, looked up among all training images by their values.
     fn memorisation(&self, samples: &Tensor) -> Result<Memorisation> {
-        let looked_up =
-            |images: &Tensor| Features::of(&images.narrow(0, 0, LOOKED_UP.min(images.dim(0)?))?);
-        let first = |split, count| self.dataset.first(split, count, &Device::Cpu);
-        let training = Features::of(&first(Split::Train, usize::MAX)?.images)?;
-        let held_out = first(Split::Test, LOOKED_UP.min(self.images))?.images;
+        let looked_up = |images: &Tensor| -> Result<Features> {
+            let places = choice(images.dim(0)?, LOOKED_UP);
+            let places: Vec<u32> = places.into_iter().map(|place| place as u32).collect();
+            let places = Tensor::new(places, images.device())?;
+            Features::of(&images.index_select(&places, 0)?)
+        };
+        let some = |split, most: usize| {
+            let places = choice(self.dataset.len(split), most);
+            self.dataset.images(split, &places, &Device::Cpu)
+        };
+        let training = Features::of(&some(Split::Train, usize::MAX)?.images)?;
+        let held_out = some(Split::Test, LOOKED_UP.min(self.images))?.images;
         let near = |images| metrics::nearest_neighbours(images, &training);
         metrics::memorisation(&near(&looked_up(samples)?)?, &near(&looked_up(&held_out)?)?)
     }
@@ -255,10 +265,11 @@ impl Judge {
     }
 
     fn batches(&self, split: Split, count: usize) -> impl Iterator<Item = Result<Batch>> {
-        let count = count.min(self.dataset.len(split));
-        (0..count).step_by(CHUNK).map(move |start| {
-            let indices: Vec<usize> = (start..count.min(start + CHUNK)).collect();
-            self.dataset.images(split, &indices, &Device::Cpu)
+        let places = choice(self.dataset.len(split), count);
+        (0..places.len()).step_by(CHUNK).map(move |start| {
+            let end = places.len().min(start + CHUNK);
+            self.dataset
+                .images(split, &places[start..end], &Device::Cpu)
         })
     }
 

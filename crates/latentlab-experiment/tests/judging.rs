@@ -71,6 +71,32 @@ fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
 }
 
 #[test]
+fn images_sorted_by_class_score_as_well_as_mixed_ones() {
+    let dataset = mnist();
+    let features = FeatureExtractor::digits().unwrap();
+    let judge = Judge::new(Arc::clone(&dataset), Some(features), 500).unwrap();
+    let thousand: Vec<usize> = (0..1000).collect();
+    let mixed = dataset
+        .images(Split::Test, &thousand, &Device::Cpu)
+        .unwrap();
+    let labels: Vec<u32> = mixed.labels.unwrap().to_vec1().unwrap();
+    let mut by_class = thousand;
+    by_class.sort_by_key(|place| labels[*place]);
+    let sorted = dataset
+        .images(Split::Test, &by_class, &Device::Cpu)
+        .unwrap();
+    let figures = judge.samples(&sorted.images).unwrap();
+    let look = |name: &str| figures.iter().find(|(found, _)| found == name).unwrap().1;
+    let score = look("samples/classifier_score").value;
+    assert!(
+        score > 8.0,
+        "ten classes at once, not one after the other: {score}"
+    );
+    let error = look("samples/kernel_distance").error.unwrap();
+    assert!(error > 1e-4, "subsets differ from each other: {error}");
+}
+
+#[test]
 fn real_images_are_like_real_images_and_noise_is_not() {
     let dataset = mnist();
     let features = FeatureExtractor::digits().unwrap();
@@ -221,7 +247,7 @@ fn what_cannot_be_judged_is_refused_with_a_way_out() {
         (vec!["evaluate", "no/such/run"], vec!["no/such/run"]),
         (
             vec!["evaluate", "--against", &empty, "--samples", "1"],
-            vec!["--samples 1", "from 2"],
+            vec!["--samples 1", "from 10"],
         ),
         (
             vec![

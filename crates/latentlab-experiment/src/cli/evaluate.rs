@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::say;
 use crate::{
     Error, FeatureExtractor, Result, Session,
+    evaluation::choice,
     figures::{grouped, number},
     judgement::{Figures, Judge},
 };
@@ -45,7 +46,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    super::draw::within("--samples", arguments.samples, 2, 1_000_000)?;
+    super::draw::within("--samples", arguments.samples, 10, 1_000_000)?;
     let session = match &arguments.run {
         Some(run) => Some(Session::of_run(run, registry, arguments.best)?),
         None => None,
@@ -106,7 +107,8 @@ fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<
     table.insert("test_fraction".to_owned(), 0.0.into());
     let config = DataConfig::from_table(&table)?;
     let pictures = Dataset::open(&config).map_err(latentlab_core::Error::from)?;
-    Ok(pictures.first(Split::Train, most, &Device::Cpu)?.images)
+    let places = choice(pictures.len(Split::Train), most);
+    Ok(pictures.images(Split::Train, &places, &Device::Cpu)?.images)
 }
 
 const NOT_FID: &str = "not comparable with published FID, KID or inception scores, whose features \

@@ -36,6 +36,9 @@ pub enum Outcome {
     Met,
     /// It is not.
     Missed,
+    /// Another handful of seeds might say the opposite: the interval of 95 % around a rise between
+    /// two runs holds what was asked.
+    Undecided,
     /// A run has no such figure.
     Absent,
     /// It is shown and not judged, with the reason.
@@ -43,7 +46,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is neither missed nor absent.
+    /// Whether it is neither missed, undecided nor absent.
     pub fn is_well(&self) -> bool {
         matches!(self, Self::Met | Self::NotJudged(_))
     }
@@ -54,6 +57,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Met => f.write_str("met"),
             Self::Missed => f.write_str("missed"),
+            Self::Undecided => f.write_str("undecided"),
             Self::Absent => f.write_str("absent"),
             Self::NotJudged(reason) => write!(f, "not judged: {reason}"),
         }
@@ -120,13 +124,13 @@ impl Results {
         let last = |records: &[Record]| last_values(records).get(&order.figure).copied();
         let means = order.runs.iter().map(|run| self.mean(run, last));
         let means: Option<Vec<Confidence>> = means.collect();
-        let rises = means.iter().flat_map(|means| means.windows(2));
-        let least = rises
-            .map(|pair| pair[1].mean - pair[0].mean)
-            .reduce(f64::min);
+        let pairs = means.iter().flat_map(|means| means.windows(2));
+        let rises = pairs.map(|pair| (pair[1].mean - pair[0].mean, interval_of_rise(pair)));
+        let least = rises.min_by(|one, other| one.0.total_cmp(&other.0));
         let outcome = match least {
             None => Outcome::Absent,
-            Some(least) if least >= order.rise => Outcome::Met,
+            Some((rise, interval)) if (rise - order.rise).abs() < interval => Outcome::Undecided,
+            Some((rise, _)) if rise >= order.rise => Outcome::Met,
             Some(_) => Outcome::Missed,
         };
         let list = |figures: Vec<String>| figures.join(", ");
@@ -135,13 +139,23 @@ impl Results {
             what: order.what(),
             published: list(order.published.iter().copied().map(number).collect()),
             ours: ours.unwrap_or_else(|| "–".to_owned()),
-            difference: least.map_or("–".to_owned(), |least| {
-                format!("least rise {}", signed(least))
+            difference: least.map_or("–".to_owned(), |(rise, interval)| match interval {
+                0.0 => format!("least rise {}", signed(rise)),
+                _ => format!("least rise {} ± {}", signed(rise), number(interval)),
             }),
             outcome,
             seconds: order.runs.iter().map(|run| self.seconds(run)).sum(),
         }
     }
+}
+
+/// Half the interval around the difference of two means: the root of the sum of the squares of
+/// theirs, which is a little wider than Welch's. 0 where both are single measurements, which tell
+/// nothing of it.
+fn interval_of_rise(pair: &[Confidence]) -> f64 {
+    let known = pair.iter().filter(|mean| mean.count > 1);
+    let squares: f64 = known.map(|mean| mean.half_width.powi(2)).sum();
+    squares.sqrt()
 }
 
 /// A mean, with half its interval where it is one of several measurements.

@@ -1,6 +1,8 @@
 //! The page of all papers: a table of figures, then a section for each paper.
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
+
+use latentlab_train::durable;
 
 use super::{Comparison, Ended, Paper, Results};
 use crate::{
@@ -36,7 +38,10 @@ pub fn write_page(
 ) -> Result<()> {
     fs::create_dir_all(docs).map_err(Error::file(docs))?;
     let file = docs.join(FILE);
-    let before = fs::read_to_string(&file).unwrap_or_default();
+    let before = match fs::read_to_string(&file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+        read => read.map_err(Error::file(&file))?,
+    };
     let (mut rows, mut sections) = (String::new(), String::new());
     for other in papers {
         if other.name == paper.name {
@@ -48,7 +53,7 @@ pub fn write_page(
         }
     }
     let text = format!("{INTRODUCTION}{rows}{sections}");
-    fs::write(&file, text).map_err(Error::file(&file))
+    Ok(durable::replace(&file, text.as_bytes())?)
 }
 
 fn row(paper: &Paper, comparison: &Comparison) -> String {

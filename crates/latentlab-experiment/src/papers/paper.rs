@@ -96,7 +96,8 @@ impl Paper {
             .problem()
             .map_or(Ok(()), |problem| Err(wrong(problem)))?;
         for anchor in &paper.anchors {
-            anchor.expectation.check()?;
+            let checked = anchor.expectation.check();
+            checked.map_err(|error| wrong(error.to_string()))?;
         }
         Ok(Self {
             name: name.to_owned(),
@@ -160,9 +161,22 @@ impl Paper {
         }
         let unequal =
             |order: &&Order| order.runs.len() < 2 || order.runs.len() != order.published.len();
-        let order = self.orders.iter().find(unequal)?;
+        if let Some(order) = self.orders.iter().find(unequal) {
+            return Some(format!(
+                "the order of `{}` needs two runs or more, and as many published figures",
+                order.figure
+            ));
+        }
+        let astray = |order: &&Order| {
+            let rises = |pair: &[f64]| pair[1] - pair[0] >= 0.0;
+            let can_rise = order.rise >= 0.0 && order.rise.is_finite();
+            !(can_rise && order.published.windows(2).all(rises))
+                || order.runs.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        let order = self.orders.iter().find(astray)?;
         Some(format!(
-            "the order of `{}` needs two runs or more, and as many published figures",
+            "the order of `{}` needs a `rise` from 0 up, published figures that do not fall, and \
+             another run in each place",
             order.figure
         ))
     }

@@ -150,8 +150,11 @@ fn figures_are_met_missed_absent_or_shown() {
         comparisons.map(|comparison| comparison.outcome).collect()
     };
     let shown = Outcome::NotJudged("a test".to_owned());
-    let rises = results(figure, &[("one", &[1.0, 3.0]), ("two", &[1002.0])]);
+    let rises = results(figure, &[("one", &[1.0, 3.0]), ("two", &[1102.0])]);
     assert_eq!(outcomes(rises), [Outcome::Met, shown.clone(), Outcome::Met]);
+    // 2 ± 12.7 and 1002: other seeds might rise by more than 1000, or by less.
+    let hardly = results(figure, &[("one", &[1.0, 3.0]), ("two", &[1002.0])]);
+    assert_eq!(outcomes(hardly)[2], Outcome::Undecided);
     let falls = results(figure, &[("one", &[-1.0, -3.0]), ("two", &[3.0])]);
     assert_eq!(outcomes(falls), [Outcome::Missed, shown, Outcome::Missed]);
     let other = results("test/elbo", &[("one", &[1.0, 3.0]), ("two", &[3.0])]);
