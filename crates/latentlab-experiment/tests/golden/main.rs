@@ -35,7 +35,7 @@ fn its_record_checkpoints_and_metrics_are_read() {
     let checkpoints = CheckpointStore::open(golden.join("checkpoints")).unwrap();
     assert_eq!(checkpoints.steps().unwrap(), [2, 4]);
     let latest = checkpoints.latest().unwrap().unwrap();
-    let optimizer = "discriminator/exp_avg_sq/discriminator.0.weight";
+    let optimizer = "discriminator/exp_avg_sq/discriminator.1.weight";
     assert!(latest.ema.is_some() && latest.optimizer.contains_key(optimizer));
     let records = read_metrics(golden.join("metrics.jsonl")).unwrap();
     assert_eq!(records.len(), 4);
