@@ -45,11 +45,13 @@ pub struct Judge {
     dataset: Arc<Dataset>,
     likeness: Option<Likeness>,
     images: usize,
+    /// Where the models are.
+    device: Device,
 }
 
 impl Judge {
     /// A judge who compares with at most `images` test images of `dataset`, by `features` if there
-    /// are any.
+    /// are any. The models that are judged are on `device`.
     ///
     /// # Errors
     /// If the features are for other images.
@@ -57,8 +59,10 @@ impl Judge {
         dataset: Arc<Dataset>,
         features: Option<FeatureExtractor>,
         images: usize,
+        device: &Device,
     ) -> crate::Result<Self> {
         let mut judge = Self {
+            device: device.clone(),
             images: images.min(dataset.len(Split::Test)),
             dataset,
             likeness: None,
@@ -269,7 +273,7 @@ impl Judge {
         (0..places.len()).step_by(CHUNK).map(move |start| {
             let end = places.len().min(start + CHUNK);
             self.dataset
-                .images(split, &places[start..end], &Device::Cpu)
+                .images(split, &places[start..end], &self.device)
         })
     }
 

@@ -74,7 +74,7 @@ fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
 fn images_sorted_by_class_score_as_well_as_mixed_ones() {
     let dataset = mnist();
     let features = FeatureExtractor::digits().unwrap();
-    let judge = Judge::new(Arc::clone(&dataset), Some(features), 500).unwrap();
+    let judge = Judge::new(Arc::clone(&dataset), Some(features), 500, &Device::Cpu).unwrap();
     let thousand: Vec<usize> = (0..1000).collect();
     let mixed = dataset
         .images(Split::Test, &thousand, &Device::Cpu)
@@ -100,7 +100,7 @@ fn images_sorted_by_class_score_as_well_as_mixed_ones() {
 fn real_images_are_like_real_images_and_noise_is_not() {
     let dataset = mnist();
     let features = FeatureExtractor::digits().unwrap();
-    let judge = Judge::new(Arc::clone(&dataset), Some(features), 1000).unwrap();
+    let judge = Judge::new(Arc::clone(&dataset), Some(features), 1000, &Device::Cpu).unwrap();
     let others: Vec<usize> = (5000..6000).collect();
     let real = dataset.images(Split::Test, &others, &Device::Cpu).unwrap();
     let mut rng = Rng::stream(0, "noise", 0);

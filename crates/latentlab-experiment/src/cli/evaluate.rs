@@ -67,7 +67,9 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         None if wanted == "auto" => Some(FeatureExtractor::Pixels),
         chosen => chosen,
     };
-    let judge = Judge::new(Arc::clone(&dataset), features, arguments.samples)?;
+    let device = session.as_ref().map(|(session, _)| session.device.clone());
+    let device = device.unwrap_or(Device::Cpu);
+    let judge = Judge::new(Arc::clone(&dataset), features, arguments.samples, &device)?;
     let (subject, figures) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             let pictures = pictures(folder, &dataset, arguments.samples)?;
