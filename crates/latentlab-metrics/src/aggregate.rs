@@ -38,7 +38,8 @@ impl AggregatePosterior {
 /// N(0, 1). (Means of q(z|x) instead of draws lack its own variance, and look narrower than q(z).)
 ///
 /// # Errors
-/// If there are fewer than two latent vectors, or a decomposition fails.
+/// If there are fewer than two latent vectors, a decomposition fails, or entries are so large, from
+/// about 1e51 on, that the kernel overflows.
 pub fn aggregate_posterior(latent: &Features) -> Result<AggregatePosterior> {
     let moments = Moments::of(latent)?;
     let size = moments.dimensions();
@@ -49,7 +50,7 @@ pub fn aggregate_posterior(latent: &Features) -> Result<AggregatePosterior> {
         mean: moments.mean().to_vec(),
         variance: moments.variances().collect(),
         frechet: frechet_distance(&moments, &prior)?,
-        kernel: Figure::new(discrepancy_from_normal(latent), latent.count(), 0),
+        kernel: Figure::new(discrepancy_from_normal(latent)?, latent.count(), 0),
     })
 }
 

@@ -1,9 +1,12 @@
 //! How often a classifier is right.
 
-use candle_core::{D, DType};
 use latentlab_core::{Batch, Classify, Error, Result};
 
-use crate::nothing;
+use crate::{
+    host::{check_shape, columns, host_rows},
+    nothing,
+    scores::{argmax, log_sum_exp},
+};
 
 /// What a classifier makes of labelled images.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +22,8 @@ pub struct Classification {
 /// Classifies all images of `batches`.
 ///
 /// # Errors
-/// If there are no images, they have no labels or one beyond the classes, or the model fails.
+/// If there are no images, they have no labels or one beyond the classes, the labels are not `[N]` or
+/// the logits not `[N, classes]`, or the model fails.
 pub fn classification(
     model: &dyn Classify,
     batches: impl IntoIterator<Item = Result<Batch>>,
@@ -28,17 +32,19 @@ pub fn classification(
     for batch in batches {
         let batch = batch?;
         let labels = batch.labels.as_ref().ok_or_else(|| nothing("labels"))?;
+        let size = batch.size()?;
+        check_shape("labels", labels, &[size])?;
         let logits = model.class_logits(&model.features(&batch.images)?)?;
-        let rows = logits.to_dtype(DType::F64)?.to_vec2::<f64>()?;
-        let guesses = logits.argmax(D::Minus1)?.to_vec1::<u32>()?;
-        for ((row, guess), label) in rows.iter().zip(guesses).zip(labels.to_vec1::<u32>()?) {
-            let logit = row.get(label as usize).ok_or_else(|| {
+        check_shape("logits", &logits, &[size, columns(&logits)])?;
+        for (row, label) in host_rows(&logits)?.iter().zip(labels.to_vec1::<u32>()?) {
+            let label = label as usize;
+            let logit = row.get(label).ok_or_else(|| {
                 Error::Data(format!("label {label} is beyond the {} classes", row.len()))
             })?;
-            let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let sum: f64 = row.iter().map(|other| (other - largest).exp()).sum();
-            entropy += largest + sum.ln() - logit;
-            right += usize::from(guess == label);
+            let loss = log_sum_exp(row) - logit;
+            entropy += loss;
+            // Logits that are no numbers are of no class.
+            right += usize::from(argmax(row) == label && !loss.is_nan());
             images += 1;
         }
     }
@@ -92,6 +98,15 @@ mod tests {
     fn a_label_beyond_the_classes_is_named() {
         let error = classification(&Pixels, [batch([0, 2])]).unwrap_err();
         assert!(error.to_string().contains("label 2"), "{error}");
+    }
+
+    #[test]
+    fn logits_that_are_no_numbers_are_never_right() {
+        let mut batch = batch([0, 0]).unwrap();
+        batch.images = (batch.images * f64::NAN).unwrap();
+        let found = classification(&Pixels, [Ok(batch)]).unwrap();
+        assert_eq!(found.accuracy, 0.0);
+        assert!(found.cross_entropy.is_nan());
     }
 
     #[test]

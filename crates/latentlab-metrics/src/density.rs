@@ -4,35 +4,34 @@ use std::f64::consts::PI;
 
 use latentlab_core::{Error, Result};
 
-use crate::nothing;
+use crate::{nothing, scores::log_sum_exp};
 
 /// The logarithm of the density at `point` of an even mixture of round Gaussians around `modes` whose
 /// coordinates have the standard deviation `deviation`, as of the ring and the grid:
-/// `ln (1/M) Σ_m N(x; mode_m, deviation²)`. Finite however far away the point is.
+/// `ln (1/M) Σ_m N(x; mode_m, deviation²)`. Finite however far away a finite point is: where the square
+/// of its distance in deviations overflows, from 1e154 on, the least finite number stands for it.
 ///
 /// # Errors
-/// If there are no modes, or the deviation is not above 0.
+/// If there are no modes, or the deviation is not above 0, or its square is 0 or not finite.
 pub fn log_mixture_density(point: [f64; 2], modes: &[[f64; 2]], deviation: f64) -> Result<f64> {
     if modes.is_empty() {
         return Err(nothing("modes"));
     }
-    if deviation.is_nan() || deviation <= 0.0 {
-        let problem =
-            format!("a mixture of deviation {deviation} has no density: take one above 0");
+    let variance = deviation * deviation;
+    if deviation.is_nan() || deviation <= 0.0 || variance == 0.0 || variance.is_infinite() {
+        let problem = format!(
+            "a mixture of deviation {deviation} has no density: take one above 0 whose square is \
+             above 0 and finite"
+        );
         return Err(Error::Data(problem));
     }
-    let variance = deviation * deviation;
     let exponent = |mode: &[f64; 2]| {
-        let [x, y] = [point[0] - mode[0], point[1] - mode[1]];
-        -0.5 * (x * x + y * y) / variance
+        let [x, y] = [0, 1].map(|axis| (point[axis] - mode[axis]) / deviation);
+        (-0.5 * (x * x + y * y)).clamp(f64::MIN, 0.0)
     };
     let exponents: Vec<f64> = modes.iter().map(exponent).collect();
-    let largest = exponents.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = exponents
-        .iter()
-        .map(|exponent| (exponent - largest).exp())
-        .sum();
-    Ok(largest + sum.ln() - (2.0 * PI * variance * modes.len() as f64).ln())
+    let log_scale = (2.0 * PI * modes.len() as f64).ln() + 2.0 * deviation.ln();
+    Ok(log_sum_exp(&exponents) - log_scale)
 }
 
 /// What the best discriminator says of a point: the probability `p / (p + q)` that it was drawn from

@@ -3,10 +3,14 @@
 use candle_core::Tensor;
 use latentlab_core::{Error, Result};
 
-use crate::nothing;
+use crate::{ClassCounts, host::host_rows, scores::argmax};
 
-/// `H(p) = -Σ p ln p`, nats, from 0 to the logarithm of the number of classes.
+/// `H(p) = -Σ p ln p`, nats, from 0 to the logarithm of the number of classes. NaN if an entry is
+/// negative or not finite.
 pub fn entropy(p: &[f64]) -> f64 {
+    if no_share(p).is_some() {
+        return f64::NAN;
+    }
     -p.iter()
         .filter(|p| **p > 0.0)
         .map(|p| p * p.ln())
@@ -16,7 +20,7 @@ pub fn entropy(p: &[f64]) -> f64 {
 /// `KL(p ‖ q) = Σ p ln(p / q)`, nats, at least 0; infinite where q is 0 and p is not.
 ///
 /// # Errors
-/// If the distributions have different numbers of classes.
+/// If the distributions have different numbers of classes, or an entry is negative or not finite.
 pub fn kullback_leibler(p: &[f64], q: &[f64]) -> Result<f64> {
     let pairs = pairs(p, q)?.filter(|(p, _)| *p > 0.0);
     Ok(pairs.map(|(p, q)| p * (p / q).ln()).sum())
@@ -28,7 +32,7 @@ pub fn kullback_leibler(p: &[f64], q: &[f64]) -> Result<f64> {
 /// 2014, eq. 6).
 ///
 /// # Errors
-/// If the distributions have different numbers of classes.
+/// If the distributions have different numbers of classes, or an entry is negative or not finite.
 pub fn jensen_shannon(p: &[f64], q: &[f64]) -> Result<f64> {
     let middle: Vec<f64> = pairs(p, q)?.map(|(p, q)| 0.5 * (p + q)).collect();
     Ok(0.5 * kullback_leibler(p, &middle)? + 0.5 * kullback_leibler(q, &middle)?)
@@ -37,38 +41,43 @@ pub fn jensen_shannon(p: &[f64], q: &[f64]) -> Result<f64> {
 /// `TV(p, q) = ½ Σ |p - q|`, from 0 to 1: the largest difference that the two give to any event.
 ///
 /// # Errors
-/// If the distributions have different numbers of classes.
+/// If the distributions have different numbers of classes, or an entry is negative or not finite.
 pub fn total_variation(p: &[f64], q: &[f64]) -> Result<f64> {
     Ok(0.5 * pairs(p, q)?.map(|(p, q)| (p - q).abs()).sum::<f64>())
 }
 
 /// The share of each class among `scores` `[N, classes]` or `[N, classes, 1, 1]`, a row counting for
-/// the class of its largest score.
+/// the class of its largest score, the first of equal ones.
 ///
 /// # Errors
-/// If there are no rows, or they are no scores of classes.
+/// If there are no rows, they are no scores of classes, or a score is NaN.
 pub fn class_shares(scores: &Tensor) -> Result<Vec<f64>> {
-    let (count, classes) = match scores.dims() {
+    let shape = match scores.dims() {
         [count, classes] | [count, classes, 1, 1] if *classes > 0 => (*count, *classes),
         other => {
             let problem = format!("expected scores of shape [N, classes], not {other:?}");
             return Err(Error::Data(problem));
         }
     };
-    if count == 0 {
-        return Err(nothing("samples"));
+    let mut counts = ClassCounts(vec![0; shape.1]);
+    for (item, row) in host_rows(&scores.reshape(shape)?)?.iter().enumerate() {
+        if let Some(class) = row.iter().position(|score| score.is_nan()) {
+            let problem = format!(
+                "score {class} of item {item} is NaN: it is of no class that could be counted"
+            );
+            return Err(Error::Data(problem));
+        }
+        counts.0[argmax(row)] += 1;
     }
-    let mut shares = vec![0.0; classes];
-    for class in scores
-        .reshape((count, classes))?
-        .argmax(1)?
-        .to_vec1::<u32>()?
-    {
-        shares[class as usize] += 1.0 / count as f64;
-    }
-    Ok(shares)
+    counts.shares()
 }
 
+/// The place of the first entry that is negative or not finite.
+fn no_share(p: &[f64]) -> Option<usize> {
+    p.iter().position(|p| !(0.0..f64::INFINITY).contains(p))
+}
+
+/// The entries of both at each place, if all are finite and at least 0.
 fn pairs<'a>(p: &'a [f64], q: &'a [f64]) -> Result<impl Iterator<Item = (f64, f64)> + 'a> {
     if p.len() != q.len() {
         let problem = format!(
@@ -77,6 +86,15 @@ fn pairs<'a>(p: &'a [f64], q: &'a [f64]) -> Result<impl Iterator<Item = (f64, f6
             q.len()
         );
         return Err(Error::Data(problem));
+    }
+    for distribution in [p, q] {
+        if let Some(index) = no_share(distribution) {
+            let problem = format!(
+                "entry {index} of a distribution is {}: probabilities are finite and at least 0",
+                distribution[index]
+            );
+            return Err(Error::Data(problem));
+        }
     }
     Ok(p.iter().copied().zip(q.iter().copied()))
 }

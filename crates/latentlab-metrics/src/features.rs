@@ -1,9 +1,9 @@
 //! The rows that figures are computed from: features of images, latent vectors, or pixels.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use latentlab_core::{Error, Result};
 
-use crate::nothing;
+use crate::{host::host, nothing};
 
 /// The largest feature, so that sums of squares stay finite.
 const LARGEST: f64 = 1e100;
@@ -36,8 +36,7 @@ impl Features {
             _ => tensor.flatten_from(1)?,
         };
         let dimensions = rows.dim(1)?;
-        let values = rows.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-        Self::new(values.flatten_all()?.to_vec1()?, dimensions)
+        Self::new(host(&rows)?.flatten_all()?.to_vec1()?, dimensions)
     }
 
     /// Rows of `dimensions` values, one after the other.
@@ -160,6 +159,8 @@ pub(crate) fn at_least(what: &str, features: &Features, least: usize) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     fn message(result: Result<Features>) -> String {

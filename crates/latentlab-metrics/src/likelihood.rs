@@ -1,10 +1,15 @@
 //! Bounds on the log-likelihood of held-out images, in nats per image.
 
-use candle_core::{DType, Tensor};
-use latentlab_core::{Batch, Error, Likelihood, Result};
+use candle_core::Tensor;
+use latentlab_core::{Batch, Elbo, Error, Likelihood, Result};
 use latentlab_tensor::Rng;
 
-use crate::{Figure, nothing};
+use crate::{
+    Figure,
+    host::{check_shape, columns, host, host_rows},
+    nothing,
+    scores::log_sum_exp,
+};
 
 /// A latent dimension is active if it carries more than this many nats, on average over images.
 pub const ACTIVE: f64 = 0.01;
@@ -40,7 +45,8 @@ impl EvidenceBound {
 /// `batches`, with one sample of z for each.
 ///
 /// # Errors
-/// If there are no images, or the model or a batch fails.
+/// If there are no images, the model or a batch fails, or the model returns other shapes than `[N]`
+/// and `[N, D]` with one D for all batches.
 pub fn evidence_bound(
     model: &dyn Likelihood,
     batches: impl IntoIterator<Item = Result<Batch>>,
@@ -48,10 +54,12 @@ pub fn evidence_bound(
 ) -> Result<EvidenceBound> {
     let (mut bounds, mut reconstruction, mut kl) = (Vec::new(), 0.0, Vec::new());
     for batch in batches {
-        let elbo = model.elbo(&batch?.images, rng)?;
-        let errors = elbo.reconstruction.to_dtype(DType::F64)?.to_vec1::<f64>()?;
-        for (error, divergences) in errors.iter().zip(rows(&elbo.kl)?) {
-            kl.resize(divergences.len(), 0.0);
+        let batch = batch?;
+        let elbo = model.elbo(&batch.images, rng)?;
+        check(&elbo, batch.size()?, &kl)?;
+        kl.resize(columns(&elbo.kl), 0.0);
+        let errors = host(&elbo.reconstruction)?.to_vec1::<f64>()?;
+        for (error, divergences) in errors.iter().zip(host_rows(&elbo.kl)?) {
             let sums = kl.iter_mut().zip(&divergences);
             sums.for_each(|(sum, divergence)| *sum += divergence);
             bounds.push(-error - divergences.iter().sum::<f64>());
@@ -70,6 +78,18 @@ pub fn evidence_bound(
     })
 }
 
+/// That both parts are those of so many images, with as many latent dimensions as `known` so far, if
+/// any.
+fn check(elbo: &Elbo, images: usize, known: &[f64]) -> Result<()> {
+    check_shape("reconstruction errors", &elbo.reconstruction, &[images])?;
+    let dimensions = match known.len() {
+        0 => columns(&elbo.kl),
+        known => known,
+    };
+    let what = "divergences of the latent dimensions";
+    check_shape(what, &elbo.kl, &[images, dimensions])
+}
+
 /// The importance-weighted bound with `samples` samples of z for each image (Burda et al. 2016,
 /// eq. 8), averaged over all images of `batches`, in nats per image.
 ///
@@ -78,7 +98,8 @@ pub fn evidence_bound(
 /// memory; nothing else grows with the number of samples.
 ///
 /// # Errors
-/// If there are no images, either number is 0, or the model or a batch fails.
+/// If there are no images, either number is 0, the model or a batch fails, or the model returns
+/// another shape than `[draws, N]`.
 pub fn importance_bound(
     model: &dyn Likelihood,
     batches: impl IntoIterator<Item = Result<Batch>>,
@@ -93,13 +114,15 @@ pub fn importance_bound(
     let mut bounds = Vec::new();
     for batch in batches {
         let batch = batch?;
-        let mut sums = vec![LogSum::default(); batch.size()?];
+        let size = batch.size()?;
+        let mut log_sums = vec![f64::NEG_INFINITY; size];
         for start in (0..samples).step_by(at_once) {
             let draws = at_once.min(samples - start);
             let weights = model.log_weights(&batch.images, draws, rng)?; // [draws, N]
-            add(&mut sums, &weights)?;
+            check_shape("logarithms of the weights", &weights, &[draws, size])?;
+            add(&mut log_sums, &weights)?;
         }
-        bounds.extend(sums.iter().map(|sum| sum.ln() - (samples as f64).ln()));
+        bounds.extend(log_sums.iter().map(|sum| sum - (samples as f64).ln()));
     }
     if bounds.is_empty() {
         return Err(nothing("images"));
@@ -107,73 +130,12 @@ pub fn importance_bound(
     Ok(Figure::mean(&bounds, bounds.len(), 0))
 }
 
-/// Adds the weights `[draws, N]` of a chunk to the sum of each image.
-fn add(sums: &mut [LogSum], log_weights: &Tensor) -> Result<()> {
-    for row in rows(log_weights)? {
-        sums.iter_mut()
-            .zip(row)
-            .for_each(|(sum, weight)| sum.add(weight));
+/// Adds the weights `[draws, N]` of a chunk to the sum of each image; all are logarithms.
+fn add(log_sums: &mut [f64], log_weights: &Tensor) -> Result<()> {
+    let images = host_rows(&log_weights.t()?)?; // [N, draws]
+    for (log_sum, mut weights) in log_sums.iter_mut().zip(images) {
+        weights.push(*log_sum);
+        *log_sum = log_sum_exp(&weights);
     }
     Ok(())
-}
-
-fn rows(tensor: &Tensor) -> Result<Vec<Vec<f64>>> {
-    Ok(tensor.to_dtype(DType::F64)?.to_vec2()?)
-}
-
-/// The logarithm of a growing sum of exponentials, kept as `exp(largest) · rest`.
-#[derive(Clone, Copy)]
-struct LogSum {
-    largest: f64,
-    rest: f64,
-}
-
-impl Default for LogSum {
-    fn default() -> Self {
-        Self {
-            largest: f64::NEG_INFINITY,
-            rest: 0.0,
-        }
-    }
-}
-
-impl LogSum {
-    fn add(&mut self, exponent: f64) {
-        if exponent == f64::NEG_INFINITY {
-            return;
-        }
-        if exponent > self.largest {
-            self.rest *= (self.largest - exponent).exp();
-            self.largest = exponent;
-        }
-        self.rest += (exponent - self.largest).exp();
-    }
-
-    fn ln(self) -> f64 {
-        self.largest + self.rest.ln()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn log_sum(exponents: &[f64]) -> f64 {
-        let mut sum = LogSum::default();
-        exponents.iter().for_each(|exponent| sum.add(*exponent));
-        sum.ln()
-    }
-
-    #[test]
-    fn the_log_of_a_sum_survives_huge_and_tiny_exponents() {
-        assert!((log_sum(&[0.0, 0.0, 0.0]) - 3f64.ln()).abs() < 1e-12);
-        assert!((log_sum(&[-2000.0, -2000.0]) - (-2000.0 + 2f64.ln())).abs() < 1e-9);
-        assert_eq!(log_sum(&[-2000.0, 2000.0]), 2000.0);
-        assert_eq!(log_sum(&[f64::NEG_INFINITY]), f64::NEG_INFINITY);
-    }
-
-    #[test]
-    fn a_weight_that_is_not_a_number_shows_in_the_sum() {
-        assert!(log_sum(&[0.0, f64::NAN]).is_nan());
-    }
 }

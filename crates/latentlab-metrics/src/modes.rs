@@ -1,9 +1,9 @@
 //! How many modes of a known mixture a generator finds.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use latentlab_core::{Error, Result};
 
-use crate::nothing;
+use crate::{host::host_rows, nothing};
 
 /// How samples spread over the modes of a mixture of Gaussians in the plane.
 ///
@@ -34,7 +34,8 @@ impl Coverage {
 /// coordinates have the standard deviation `deviation`.
 ///
 /// # Errors
-/// If there are no samples, no modes, or the samples are no points in the plane.
+/// If there are no samples, no modes, the samples are no points in the plane, or the deviation is
+/// negative or not finite.
 pub fn mode_coverage(samples: &Tensor, modes: &[[f64; 2]], deviation: f64) -> Result<Coverage> {
     let count = match samples.dims() {
         [count, 2] | [count, 2, 1, 1] => *count,
@@ -46,10 +47,11 @@ pub fn mode_coverage(samples: &Tensor, modes: &[[f64; 2]], deviation: f64) -> Re
     if count == 0 {
         return Err(nothing("samples"));
     }
-    let points = samples
-        .reshape((count, 2))?
-        .to_dtype(DType::F64)?
-        .to_vec2::<f64>()?;
+    if !(0.0..f64::INFINITY).contains(&deviation) {
+        let problem = format!("modes cannot have the deviation {deviation}: take one from 0 on");
+        return Err(Error::Data(problem));
+    }
+    let points = host_rows(&samples.reshape((count, 2))?)?;
     let mut samples_per_mode = vec![0; modes.len()];
     for point in points {
         let distances = modes
@@ -71,7 +73,7 @@ pub fn mode_coverage(samples: &Tensor, modes: &[[f64; 2]], deviation: f64) -> Re
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
     use latentlab_tensor::Rng;
 
     use super::*;

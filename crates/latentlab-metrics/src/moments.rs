@@ -54,7 +54,8 @@ impl Moments {
     /// the covariance `[D, D]`, one row after the other.
     ///
     /// # Errors
-    /// If there are no features, the sizes do not fit, or a value is not finite.
+    /// If there are no features, the sizes do not fit, a value is not finite, a variance is negative,
+    /// or the covariance is not symmetric but for rounding.
     pub fn new(count: usize, mean: Vec<f64>, covariance: Vec<f64>) -> Result<Self> {
         let size = mean.len();
         if size == 0 || covariance.len() != size * size {
@@ -72,6 +73,7 @@ impl Moments {
             let problem = format!("the moments of {count} items are not finite");
             return Err(Error::Data(problem));
         }
+        check_covariance(&covariance, size)?;
         Ok(Self {
             count,
             mean,
@@ -143,6 +145,31 @@ impl Moments {
             axes[(row, column)] * variances[column].sqrt()
         }))
     }
+}
+
+/// That no variance is negative, and that no covariance differs from that of the same features the
+/// other way round by more than the rounding of sums: a millionth of their deviations.
+fn check_covariance(covariance: &[f64], size: usize) -> Result<()> {
+    let at = |row: usize, column: usize| covariance[row * size + column];
+    if let Some(feature) = (0..size).find(|feature| at(*feature, *feature) < 0.0) {
+        let problem = format!(
+            "the variance of feature {feature} is {}: this is no covariance",
+            at(feature, feature)
+        );
+        return Err(Error::Data(problem));
+    }
+    for (row, column) in (0..size).flat_map(|row| (0..row).map(move |column| (column, row))) {
+        let (there, back) = (at(row, column), at(column, row));
+        let deviations = at(row, row).sqrt() * at(column, column).sqrt();
+        if (there - back).abs() > 1e-6 * deviations {
+            let problem = format!(
+                "the covariance of features {row} and {column} is {there}, that of {column} and \
+                 {row} is {back}: a covariance is symmetric"
+            );
+            return Err(Error::Data(problem));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

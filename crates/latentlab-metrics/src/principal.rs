@@ -80,9 +80,14 @@ impl PrincipalComponents {
         self.count
     }
 
-    /// The share of the variance that lies along the components, from 0 to 1.
+    /// The share of the variance that lies along the components, from 0 to 1; 1 for data without
+    /// variance, of which nothing is left out.
     pub fn explained(&self) -> f64 {
-        self.variances.iter().sum::<f64>() / self.total_variance
+        match self.total_variance {
+            0.0 => 1.0,
+            // Variances are eigenvalues and may exceed their sum by rounding.
+            total => (self.variances.iter().sum::<f64>() / total).min(1.0),
+        }
     }
 
     /// The coordinates `[N, K]` of items `[N, D]` along the components.

@@ -1,9 +1,14 @@
 //! What an image loses on its way through the bottleneck.
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, Tensor};
 use latentlab_core::{Batch, Reconstruct, Result};
 
-use crate::{Figure, nothing, similarity::structural_similarities};
+use crate::{
+    Figure,
+    host::host,
+    nothing,
+    similarity::{check_range, structural_similarities},
+};
 
 /// Squared error of the reconstruction, summed over the values of an image and averaged over all
 /// images of `batches`; at least 0, lower is better.
@@ -25,12 +30,13 @@ pub fn squared_error(
 /// decibels, higher is better, infinite if an image is reconstructed exactly.
 ///
 /// # Errors
-/// As [`squared_error`].
+/// As [`squared_error`], and if the range is not above 0 and finite.
 pub fn peak_signal_to_noise(
     model: &dyn Reconstruct,
     batches: impl IntoIterator<Item = Result<Batch>>,
     range: f64,
 ) -> Result<Figure> {
+    check_range(range)?;
     mean_over_images(model, batches, |images, reconstructions| {
         let values = images.elem_count() as f64 / images.dim(0)? as f64;
         let errors = squared_errors(images, reconstructions)?.into_iter();
@@ -43,7 +49,7 @@ pub fn peak_signal_to_noise(
 /// averaged over all images of `batches`; at most 1, higher is better.
 ///
 /// # Errors
-/// As [`squared_error`], and if the images are smaller than the window.
+/// As [`squared_error`] and [`structural_similarities`].
 pub fn structural_similarity(
     model: &dyn Reconstruct,
     batches: impl IntoIterator<Item = Result<Batch>>,
@@ -72,8 +78,8 @@ fn mean_over_images(
 
 /// The squared error of each image, summed over its values.
 fn squared_errors(images: &Tensor, reconstructions: &Tensor) -> Result<Vec<f64>> {
-    let squares = (reconstructions - images)?.sqr()?.flatten_from(1)?; // [N, values]
-    Ok(squares.to_dtype(DType::F64)?.sum(D::Minus1)?.to_vec1()?)
+    let squares = (host(reconstructions)? - host(images)?)?.sqr()?;
+    Ok(squares.flatten_from(1)?.sum(D::Minus1)?.to_vec1()?)
 }
 
 #[cfg(test)]
@@ -121,6 +127,12 @@ mod tests {
     }
 
     #[test]
+    fn squares_beyond_32_bits_are_summed_in_64() {
+        let error = squared_error(&Shrink(0.5), [batch(1, 2e20)]).unwrap();
+        assert!((error.value / 4e40 - 1.0).abs() < 1e-6, "{error:?}");
+    }
+
+    #[test]
     fn the_ratio_is_averaged_in_decibels() {
         // Pixels off by 0.1 and by 0.01: 20 dB and 40 dB; with twice the range 6 dB more.
         let model = Shrink(0.9);
@@ -130,6 +142,9 @@ mod tests {
         };
         assert!((ratio(1.0) - 30.0).abs() < 1e-4);
         assert!((ratio(2.0) - 30.0 - 20.0 * 2f64.log10()).abs() < 1e-4);
+        for range in [0.0, -1.0, f64::NAN] {
+            assert!(peak_signal_to_noise(&model, [batch(1, 1.0)], range).is_err());
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod minimise;
 mod neighbours;
 mod probe;
 
+use std::collections::BTreeSet;
+
 use latentlab_core::{Error, Result};
 
 pub use neighbours::neighbour_accuracy;
@@ -19,7 +21,7 @@ pub struct Labelled<'a> {
 }
 
 impl<'a> Labelled<'a> {
-    /// Latent vectors `[N, D]` and the class of each, a small whole number.
+    /// Latent vectors `[N, D]` and the class of each, any whole number.
     ///
     /// # Errors
     /// If there is not one label for each vector.
@@ -35,12 +37,10 @@ impl<'a> Labelled<'a> {
         Ok(Self { latent, labels })
     }
 
-    /// One more than the largest class.
-    fn classes(&self) -> usize {
-        self.labels
-            .iter()
-            .max()
-            .map_or(0, |class| *class as usize + 1)
+    /// The different classes, in ascending order.
+    fn classes(&self) -> Vec<u32> {
+        let classes: BTreeSet<u32> = self.labels.iter().copied().collect();
+        classes.into_iter().collect()
     }
 
     /// The share of items whose class was `predicted`, with the error of a share.

@@ -1,8 +1,10 @@
 //! The structural similarity of two images.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use latentlab_core::{Error, Result};
 use latentlab_tensor::kernels::pool;
+
+use crate::{host::host, nothing};
 
 /// Half the width of the window, without its middle.
 const REACH: usize = 5;
@@ -20,8 +22,10 @@ const DEVIATION: f64 = 1.5;
 /// So does scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
 ///
 /// # Errors
-/// If the shapes differ, or the images are smaller than the window.
+/// If the shapes differ, the images have no channels or are smaller than the window, or the range is
+/// not above 0 and finite, or so small or large that its square is not.
 pub fn structural_similarities(images: &Tensor, others: &Tensor, range: f64) -> Result<Vec<f64>> {
+    check_range(range)?;
     let (count, channels, height, width) = images.dims4()?;
     if others.dims() != images.dims() {
         let problem = format!(
@@ -31,6 +35,9 @@ pub fn structural_similarities(images: &Tensor, others: &Tensor, range: f64) -> 
         );
         return Err(Error::Data(problem));
     }
+    if channels == 0 {
+        return Err(nothing("channels"));
+    }
     if height < WINDOW || width < WINDOW {
         let problem = format!(
             "images of {height} × {width} pixels are smaller than the window of structural \
@@ -38,10 +45,8 @@ pub fn structural_similarities(images: &Tensor, others: &Tensor, range: f64) -> 
         );
         return Err(Error::Data(problem));
     }
-    let values = |images: &Tensor| -> Result<Vec<f64>> {
-        let images = images.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
-        Ok(images.flatten_all()?.to_vec1()?)
-    };
+    let values =
+        |images: &Tensor| -> Result<Vec<f64>> { Ok(host(images)?.flatten_all()?.to_vec1()?) };
     let (images, others) = (values(images)?, values(others)?);
     let plane = height * width;
     let planes = pool::map(count * channels, |index| {
@@ -50,6 +55,18 @@ pub fn structural_similarities(images: &Tensor, others: &Tensor, range: f64) -> 
     });
     let of_image = |planes: &[f64]| planes.iter().sum::<f64>() / channels as f64;
     Ok(planes.chunks_exact(channels).map(of_image).collect())
+}
+
+/// That values can lie in a range so wide, and that the squares of it are numbers above 0.
+pub(crate) fn check_range(range: f64) -> Result<()> {
+    let [low, high] = [0.01, 1.0].map(|factor: f64| (factor * range).powi(2));
+    if range > 0.0 && low > 0.0 && high.is_finite() {
+        return Ok(());
+    }
+    let problem = format!(
+        "the range of values is {range}: it must be above 0, and its square neither 0 nor infinite"
+    );
+    Err(Error::Data(problem))
 }
 
 /// The mean over all windows within two planes, whose rows have `width` values.
@@ -101,6 +118,8 @@ fn weights() -> [f64; WINDOW] {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     fn images(shape: (usize, usize, usize, usize), value: impl Fn(usize) -> f64) -> Tensor {

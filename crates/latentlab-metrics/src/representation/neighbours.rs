@@ -1,5 +1,7 @@
 //! Classes by the nearest latent vectors.
 
+use std::collections::BTreeMap;
+
 use latentlab_core::{Error, Result};
 
 use super::Labelled;
@@ -28,23 +30,19 @@ pub fn neighbour_accuracy(
     }
     at_least("training items", training.latent, neighbours)?;
     let found = nearest(test.latent, training.latent, neighbours);
-    let classes = training.classes();
-    Ok(test.accuracy(
-        found
-            .iter()
-            .map(|near| vote(near, training.labels, classes)),
-    ))
+    let votes = found.iter().map(|near| vote(near, training.labels));
+    Ok(test.accuracy(votes))
 }
 
 /// The class of most of the items, which come nearest first.
-fn vote(near: &[Near], labels: &[u32], classes: usize) -> u32 {
-    let mut votes = vec![0; classes];
-    for near in near {
-        votes[labels[near.index] as usize] += 1;
-    }
-    let most = votes.iter().copied().max().unwrap_or(0);
+fn vote(near: &[Near], labels: &[u32]) -> u32 {
     let mut by_distance = near.iter().map(|near| labels[near.index]);
-    let first = by_distance.find(|class| votes[*class as usize] == most);
+    let mut votes = BTreeMap::new();
+    for class in by_distance.clone() {
+        *votes.entry(class).or_insert(0) += 1;
+    }
+    let most = votes.values().copied().max().unwrap_or(0);
+    let first = by_distance.find(|class| votes[class] == most);
     first.unwrap_or(0)
 }
 

@@ -8,6 +8,7 @@ use super::{Labelled, minimise::minimise};
 use crate::{
     Features, Figure,
     features::{at_least, comparable},
+    scores::{argmax, softmax},
 };
 
 /// The size of a gradient at which a probe is fitted, in nats.
@@ -22,9 +23,10 @@ const ROWS: usize = 1024;
 ///
 /// The protocol: each dimension is brought to mean 0 and deviation 1 over the training items (one
 /// without deviation is left out); weights and biases start at 0 and minimise the mean cross-entropy
-/// in nats plus [`PENALTY`](Self::PENALTY) / 2 times the sum of squared weights, which has one minimum, over all
-/// items at once; no randomness, no epochs. scikit-learn's `LogisticRegression(C=1 / (PENALTY * N))`
-/// on standardised features is the same.
+/// in nats plus [`PENALTY`](Self::PENALTY) / 2 times the sum of squared weights, whose minimum is unique
+/// up to a common summand of the biases, over all items at once; no randomness, no epochs. Classes are
+/// those of the training items, whatever their numbers. scikit-learn's
+/// `LogisticRegression(C=1 / (PENALTY * N))` on standardised features is the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearProbe {
     mean: Vec<f64>,
@@ -32,7 +34,8 @@ pub struct LinearProbe {
     scale: Vec<f64>,
     /// `[classes, D]`, one row after the other, then `[classes]` biases.
     params: Vec<f64>,
-    classes: usize,
+    /// The classes of the training items, in ascending order.
+    classes: Vec<u32>,
 }
 
 impl LinearProbe {
@@ -42,30 +45,38 @@ impl LinearProbe {
     /// Fits a probe to training items.
     ///
     /// # Errors
-    /// If there are fewer than two items or fewer than two classes, or the fit does not end.
+    /// If there are fewer than two items or fewer than two different classes, or the fit does not end.
     pub fn fit(training: Labelled<'_>) -> Result<Self> {
         at_least("training items", training.latent, 2)?;
         let classes = training.classes();
-        if classes < 2 {
-            let problem = "all training items have the class 0: a probe needs two classes";
-            return Err(Error::Data(problem.to_owned()));
+        if let [class] = classes[..] {
+            let problem =
+                format!("all training items have the class {class}: a probe needs two classes");
+            return Err(Error::Data(problem));
         }
+        // The place of each item's class.
+        let labels: Vec<usize> = training
+            .labels
+            .iter()
+            .map(|label| classes.partition_point(|class| class < label))
+            .collect();
         let mean = training.latent.mean();
         let scale = inverse_deviations(training.latent, &mean);
         let rows = standardised(training.latent, &mean, &scale);
-        let start = vec![0.0; classes * (mean.len() + 1)];
-        let loss = |params: &[f64]| loss(params, &rows, training.labels, classes);
-        let (params, fitted) = minimise(loss, start, TOLERANCE, STEPS);
-        if !fitted {
-            let problem = format!("a linear probe was not fitted within {STEPS} steps");
-            return Err(Error::Data(problem));
-        }
+        let start = vec![0.0; classes.len() * (mean.len() + 1)];
+        let loss = |params: &[f64]| loss(params, &rows, &labels, classes.len());
+        let minimum = minimise(loss, start, TOLERANCE, STEPS);
         Ok(Self {
             mean,
             scale,
-            params,
+            params: minimum.found("a linear probe")?,
             classes,
         })
+    }
+
+    /// The classes of the training items, in ascending order.
+    pub fn classes(&self) -> &[u32] {
+        &self.classes
     }
 
     /// The share of test items that the probe gives their class; from 0 to 1, higher is better. The
@@ -75,20 +86,12 @@ impl LinearProbe {
     /// If the latent space has another size than in training.
     pub fn accuracy(&self, test: Labelled<'_>) -> Result<Figure> {
         let logits = self.logits(test.latent)?;
-        let best = logits.rows().map(|row| {
-            let first = (0, row[0]);
-            let pairs = row.iter().enumerate();
-            let best = pairs.fold(first, |best, (class, logit)| match *logit > best.1 {
-                true => (class, *logit),
-                false => best,
-            });
-            best.0 as u32
-        });
+        let best = logits.rows().map(|row| self.classes[argmax(row)]);
         Ok(test.accuracy(best))
     }
 
-    /// The logarithms `[N, classes]` of the probabilities of the classes of latent vectors `[N, D]`, but
-    /// for a summand of each row.
+    /// The logarithms `[N, classes]` of the probabilities of the [classes](Self::classes), in their order,
+    /// of latent vectors `[N, D]`, but for a summand of each row.
     ///
     /// # Errors
     /// If the latent space has another size than in training.
@@ -96,9 +99,10 @@ impl LinearProbe {
         let like = Features::new(self.mean.clone(), self.mean.len())?;
         comparable(&like, latent)?;
         let rows = standardised(latent, &self.mean, &self.scale);
-        let mut logits = vec![0.0; latent.count() * self.classes];
-        apply(&mut logits, &self.params, &rows, self.classes);
-        Features::new(logits, self.classes)
+        let classes = self.classes.len();
+        let mut logits = vec![0.0; latent.count() * classes];
+        apply(&mut logits, &self.params, &rows, classes);
+        Features::new(logits, classes)
     }
 }
 
@@ -143,7 +147,7 @@ fn apply(logits: &mut [f64], params: &[f64], rows: &[f64], classes: usize) {
 }
 
 /// The mean cross-entropy with the penalty, and its gradient.
-fn loss(params: &[f64], rows: &[f64], labels: &[u32], classes: usize) -> (f64, Vec<f64>) {
+fn loss(params: &[f64], rows: &[f64], labels: &[usize], classes: usize) -> (f64, Vec<f64>) {
     let size = params.len() / classes - 1;
     let parts = pool::map(labels.len().div_ceil(ROWS), |index| {
         let labels = &labels[index * ROWS..labels.len().min((index + 1) * ROWS)];
@@ -169,7 +173,7 @@ fn loss(params: &[f64], rows: &[f64], labels: &[u32], classes: usize) -> (f64, V
 }
 
 /// The cross-entropy of some items, summed, and its gradient.
-fn part_of_loss(params: &[f64], rows: &[f64], labels: &[u32], classes: usize) -> (f64, Vec<f64>) {
+fn part_of_loss(params: &[f64], rows: &[f64], labels: &[usize], classes: usize) -> (f64, Vec<f64>) {
     let size = params.len() / classes - 1;
     let mut slopes = vec![0.0; labels.len() * classes];
     apply(&mut slopes, params, rows, classes);
@@ -177,14 +181,9 @@ fn part_of_loss(params: &[f64], rows: &[f64], labels: &[u32], classes: usize) ->
     let mut gradient = vec![0.0; params.len()];
     let (weights, biases) = gradient.split_at_mut(classes * size);
     for (row, label) in slopes.chunks_exact_mut(classes).zip(labels) {
-        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let of_label = row[*label as usize];
-        row.iter_mut()
-            .for_each(|logit| *logit = (*logit - largest).exp());
-        let sum: f64 = row.iter().sum();
-        total += sum.ln() + largest - of_label;
-        row.iter_mut().for_each(|weight| *weight /= sum);
-        row[*label as usize] -= 1.0;
+        let of_label = row[*label];
+        total += softmax(row) - of_label;
+        row[*label] -= 1.0;
         biases
             .iter_mut()
             .zip(&*row)
@@ -238,6 +237,7 @@ mod tests {
     #[test]
     fn the_gradient_of_the_loss_is_its_slope() {
         let (latent, labels) = items(1100);
+        let labels: Vec<usize> = labels.iter().map(|label| *label as usize).collect();
         let (mean, size) = (latent.mean(), latent.dimensions());
         let rows = standardised(&latent, &mean, &inverse_deviations(&latent, &mean));
         let params: Vec<f64> = (0..3 * (size + 1)).map(|n| (n as f64).sin()).collect();
@@ -269,6 +269,19 @@ mod tests {
                 .unwrap()
         };
         assert_eq!(accuracy(&latent), accuracy(&moved));
+    }
+
+    #[test]
+    fn numbers_of_classes_change_nothing() {
+        let (latent, labels) = items(600);
+        let fit = |labels: &[u32]| {
+            let probe = LinearProbe::fit(Labelled::new(&latent, labels).unwrap()).unwrap();
+            (probe.logits(&latent).unwrap(), probe.classes)
+        };
+        let others = [5, 70, 4_000_000_000];
+        let renamed: Vec<u32> = labels.iter().map(|label| others[*label as usize]).collect();
+        let (logits, classes) = fit(&renamed);
+        assert_eq!((logits, &classes[..]), (fit(&labels).0, &others[..]));
     }
 
     #[test]

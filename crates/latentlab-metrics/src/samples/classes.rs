@@ -2,7 +2,7 @@
 
 use latentlab_core::{Error, Result};
 
-use crate::{Features, Figure, kullback_leibler, nothing};
+use crate::{Features, Figure, entropy, kullback_leibler, nothing, scores::argmax};
 
 /// How far the probabilities of an item may add up to something else than 1, for sums in 32 bits.
 const TOLERANCE: f64 = 1e-4;
@@ -17,15 +17,7 @@ impl ClassCounts {
     pub fn predicted(scores: &Features) -> Self {
         let mut counts = vec![0; scores.dimensions()];
         for row in scores.rows() {
-            let first = (0, row[0]);
-            let best = row.iter().enumerate().fold(first, |best, (class, score)| {
-                if *score > best.1 {
-                    (class, *score)
-                } else {
-                    best
-                }
-            });
-            counts[best.0] += 1;
+            counts[argmax(row)] += 1;
         }
         Self(counts)
     }
@@ -118,21 +110,14 @@ pub fn classifier_score(probabilities: &Features, splits: usize) -> Result<Figur
 fn score(probabilities: &Features, items: std::ops::Range<usize>) -> f64 {
     let count = items.len() as f64;
     let mut mean = vec![0.0; probabilities.dimensions()];
-    let mut negative_entropy = 0.0;
-    for item in items {
-        for (sum, p) in mean.iter_mut().zip(probabilities.row(item)) {
-            *sum += p / count;
-            negative_entropy += p_ln(*p, *p);
-        }
+    let mut entropies = 0.0;
+    for row in items.map(|item| probabilities.row(item)) {
+        let sums = mean.iter_mut().zip(row);
+        sums.for_each(|(sum, p)| *sum += p / count);
+        entropies += entropy(row);
     }
-    // mean Σ p ln (p / m) is mean Σ p ln p - Σ m ln m.
-    let entropy_of_mean: f64 = mean.iter().map(|p| p_ln(*p, *p)).sum();
-    (negative_entropy / count - entropy_of_mean).exp()
-}
-
-/// `p ln q`, and 0 where p is.
-fn p_ln(p: f64, q: f64) -> f64 {
-    if p > 0.0 { p * q.ln() } else { 0.0 }
+    // mean Σ p ln (p / m) is H(m) - mean H(p).
+    (entropy(&mean) - entropies / count).exp()
 }
 
 fn are_probabilities(rows: &Features) -> Result<()> {

@@ -37,7 +37,8 @@ pub(crate) fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Shows `visit` the bounds on the distances from each row of `left` to all rows of `right`, in order
-/// and in several parts, with the state of the row on the left; returns the states.
+/// and in several parts, with the state of the row on the left; returns the states. Beside these, in
+/// memory at once are one block of rows on the right, and for each thread a tile and its rows.
 pub(crate) fn visit_all<S: Send>(
     left: &Features,
     right: &Features,
@@ -48,18 +49,18 @@ pub(crate) fn visit_all<S: Send>(
     // The rounding of norms, product and centring, relative to the sum of the squared norms.
     let rounding = (2 * size + 16) as f64 * f64::EPSILON;
     let centre = right.mean();
-    let rows = left.centred(0..left.count(), &centre);
     for start in (0..right.count()).step_by(BLOCK) {
         let block = right.centred(start..right.count().min(start + BLOCK), &centre);
         let norms: Vec<f64> = block.chunks_exact(size).map(squared_norm).collect();
         pool::for_each_part(&mut states, ROWS, |index, states| {
-            let rows = &rows[index * ROWS * size..][..states.len() * size];
+            let first = index * ROWS;
+            let rows = left.centred(first..first + states.len(), &centre);
             let mut tile = vec![0.0; states.len() * COLUMNS];
             let columns = block.chunks(COLUMNS * size).zip(norms.chunks(COLUMNS));
             for (place, (columns, norms)) in columns.enumerate() {
                 let width = norms.len();
                 let tile = &mut tile[..states.len() * width];
-                products(tile, rows, columns, size);
+                products(tile, &rows, columns, size);
                 let largest = norms.iter().copied().fold(0.0, f64::max);
                 for (offset, state) in states.iter_mut().enumerate() {
                     let norm = squared_norm(&rows[offset * size..][..size]);
@@ -68,7 +69,7 @@ pub(crate) fn visit_all<S: Send>(
                         *lower = (norm + other) * (1.0 - rounding) - 2.0 * *lower;
                     }
                     let bounds = Bounds {
-                        left: index * ROWS + offset,
+                        left: first + offset,
                         first: start + place * COLUMNS,
                         lower,
                         slack: 2.0 * rounding * (norm + largest),
@@ -125,7 +126,7 @@ fn find(
     count: usize,
     counts: impl Fn(usize, usize) -> bool + Sync,
 ) -> Vec<Vec<Near>> {
-    let states = vec![Vec::with_capacity(count + 1); left.count()];
+    let states = vec![Vec::new(); left.count()];
     visit_all(left, right, states, |found: &mut Vec<Near>, bounds| {
         let mut farthest = limit(found, count);
         for (offset, lower) in bounds.lower.iter().enumerate() {

@@ -103,10 +103,12 @@ pub fn kernel_distance_over(
 
 /// The unbiased estimate of the squared maximum mean discrepancy between all real and all generated
 /// items, by the kernel `(x·y / D + 1)³` (Bińkowski et al. 2018, section 4; Gretton et al. 2012,
-/// eq. 3). Around 0, and below it half of the time, for items of one distribution; lower is better.
+/// eq. 3). Around 0 for items of one distribution, and below it more than half of the time, as the estimate
+/// is skewed to the right; lower is better.
 ///
 /// # Errors
-/// If the sets differ in their number of features, or a set has fewer than two items.
+/// If the sets differ in their number of features, a set has fewer than two items, or features are so
+/// large, from about 1e51 on, that the kernel overflows.
 pub fn kernel_discrepancy(real: &Features, generated: &Features) -> Result<Figure> {
     comparable(real, generated)?;
     at_least("real items", real, 2)?;
@@ -114,17 +116,35 @@ pub fn kernel_discrepancy(real: &Features, generated: &Features) -> Result<Figur
     let pairs = real.count() as f64 * generated.count() as f64;
     let across = kernel_sum(real, generated) / pairs;
     let value = mean_kernel(real) + mean_kernel(generated) - 2.0 * across;
+    check_finite(value, &[real, generated])?;
     Ok(Figure::new(value, real.count(), generated.count()))
 }
 
 /// The squared maximum mean discrepancy, unbiased and by the same kernel, between items and the
 /// standard normal distribution. What the kernel is on average against normal z is known,
 /// `E k(x, z) = 1 + 3 |x|² / D²` and `E k(z, z') = 1 + 3 / D`, so that nothing has to be drawn.
-pub(crate) fn discrepancy_from_normal(items: &Features) -> f64 {
+///
+/// # Errors
+/// If there are fewer than two items, or they are so large that the kernel overflows.
+pub(crate) fn discrepancy_from_normal(items: &Features) -> Result<f64> {
+    at_least("items", items, 2)?;
     let size = items.dimensions() as f64;
     let squares: f64 = items.values().iter().map(|value| value * value).sum();
     let across = 1.0 + 3.0 * squares / items.count() as f64 / (size * size);
-    mean_kernel(items) + 1.0 + 3.0 / size - 2.0 * across
+    let value = mean_kernel(items) + 1.0 + 3.0 / size - 2.0 * across;
+    check_finite(value, &[items])?;
+    Ok(value)
+}
+
+/// That the kernel of these items did not overflow, nor a sum of it.
+fn check_finite(value: f64, sets: &[&Features]) -> Result<()> {
+    if value.is_finite() {
+        return Ok(());
+    }
+    let sizes = sets.iter().flat_map(|items| items.values());
+    let largest = sizes.fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    let problem = format!("the kernel of features as large as {largest:e} is not finite");
+    Err(Error::Data(problem))
 }
 
 /// The kernel's mean over all pairs of different items.
@@ -210,10 +230,10 @@ mod tests {
         let shifted = Features::new(few.values().iter().map(|x| x + 1.0).collect(), 2).unwrap();
         for items in [&few, &shifted] {
             let drawn = kernel_discrepancy(items, &many).unwrap().value;
-            let known = discrepancy_from_normal(items);
+            let known = discrepancy_from_normal(items).unwrap();
             assert!((drawn - known).abs() < 0.2, "{drawn}, not {known}");
         }
-        assert!(discrepancy_from_normal(&shifted) > 2.0);
+        assert!(discrepancy_from_normal(&shifted).unwrap() > 2.0);
     }
 
     #[test]

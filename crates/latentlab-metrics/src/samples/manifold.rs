@@ -18,7 +18,7 @@ pub struct PrecisionRecall {
     pub recall: Figure,
 }
 
-/// Improved precision and recall (Kynkäänniemi et al. 2019, eqs. 1 to 3, who take `neighbours` = 3):
+/// Improved precision and recall (Kynkäänniemi et al. 2019, eqs. 1 and 2, who take `neighbours` = 3):
 /// a ball reaches to the k-th nearest other item of its own set, and holds its surface.
 ///
 /// # Errors
@@ -29,18 +29,20 @@ pub fn precision_recall(
     generated: &Features,
     neighbours: usize,
 ) -> Result<PrecisionRecall> {
-    check(real, generated, neighbours)?;
-    let within = |items, centres| -> Result<Figure> {
-        let radii = squared_radii(centres, neighbours)?;
+    comparable(real, generated)?;
+    check("real items", real, neighbours)?;
+    check("generated items", generated, neighbours)?;
+    let within = |items, centres| -> Figure {
+        let radii = squared_radii(centres, neighbours);
         let counts = balls_around(items, centres, &radii, |distance, radius| {
             distance <= radius
         });
         let inside = counts.iter().filter(|count| **count > 0).count();
-        Ok(share(inside, counts.len(), real, generated))
+        share(inside, counts.len(), real, generated)
     };
     Ok(PrecisionRecall {
-        precision: within(generated, real)?,
-        recall: within(real, generated)?,
+        precision: within(generated, real),
+        recall: within(real, generated),
     })
 }
 
@@ -65,7 +67,8 @@ pub fn density_coverage(
     neighbours: usize,
 ) -> Result<DensityCoverage> {
     comparable(real, generated)?;
-    let radii = squared_radii(real, neighbours)?;
+    check("real items", real, neighbours)?;
+    let radii = squared_radii(real, neighbours);
     let counts = balls_around(generated, real, &radii, |distance, radius| {
         distance < radius
     });
@@ -79,26 +82,24 @@ pub fn density_coverage(
     })
 }
 
-fn check(real: &Features, generated: &Features, neighbours: usize) -> Result<()> {
-    comparable(real, generated)?;
-    at_least("real items", real, neighbours + 1)?;
-    at_least("generated items", generated, neighbours + 1)
+/// That each of `items` has so many others.
+fn check(what: &str, items: &Features, neighbours: usize) -> Result<()> {
+    if neighbours == 0 {
+        let problem = "balls need at least 1 neighbour to reach to, not 0";
+        return Err(Error::Data(problem.to_owned()));
+    }
+    at_least(what, items, neighbours.saturating_add(1))
 }
 
 fn share(part: usize, whole: usize, real: &Features, generated: &Features) -> Figure {
     Figure::new(part as f64 / whole as f64, real.count(), generated.count())
 }
 
-/// The squared distance of each item to its k-th nearest other.
-fn squared_radii(items: &Features, neighbours: usize) -> Result<Vec<f64>> {
-    if neighbours == 0 {
-        let problem = "balls need at least 1 neighbour to reach to, not 0";
-        return Err(Error::Data(problem.to_owned()));
-    }
-    at_least("items", items, neighbours + 1)?;
-    let nearest = nearest_others(items, neighbours);
-    let last = nearest.into_iter().map(|near| near[neighbours - 1].squared);
-    Ok(last.collect())
+/// The squared distance of each item to its k-th nearest other, of which there must be as many.
+fn squared_radii(items: &Features, neighbours: usize) -> Vec<f64> {
+    let nearest = nearest_others(items, neighbours).into_iter();
+    let last = nearest.map(|near| near[neighbours - 1].squared);
+    last.collect()
 }
 
 /// The number of balls that each of `items` is in, where `holds` says whether a ball of the second

@@ -1,12 +1,12 @@
 //! How much samples differ from each other: the monitor of collapse.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use latentlab_core::Result;
 
-use crate::{Figure, nothing};
+use crate::{Figure, host::host, nothing};
 
-/// The standard deviation of each value over the samples `[N, …]`, averaged over the values; in the
-/// unit of the data.
+/// The standard deviation of each value over the samples `[N, …]`, with the divisor N, averaged over
+/// the values; in the unit of the data, from 0, which is what one sample alone has.
 ///
 /// It falls to 0 when a generator maps all of its prior to one image. It says nothing of quality:
 /// noise has a high one.
@@ -17,7 +17,7 @@ pub fn pixel_deviation(samples: &Tensor) -> Result<Figure> {
     if samples.elem_count() == 0 {
         return Err(nothing("samples"));
     }
-    let samples = samples.flatten_from(1)?.to_dtype(DType::F64)?; // [N, pixels]
+    let samples = host(samples)?.flatten_from(1)?; // [N, pixels]
     let centred = samples.broadcast_sub(&samples.mean_keepdim(0)?)?;
     let deviation = centred.sqr()?.mean(0)?.sqrt()?; // [pixels]
     let value = deviation.mean_all()?.to_scalar::<f64>()?;
@@ -26,7 +26,7 @@ pub fn pixel_deviation(samples: &Tensor) -> Result<Figure> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
 
