@@ -173,8 +173,10 @@ impl Evaluation {
         let spread = metrics::pixel_deviation(samples)?;
         let mut figures = vec![(SAMPLE_SPREAD.to_owned(), spread.value)];
         // Samples of a model that has diverged are like nothing; another observer will say so.
-        let finite = figures[0].1.is_finite();
-        if let Some(likeness) = self.likeness.as_ref().filter(|_| finite) {
+        if !figures[0].1.is_finite() {
+            return Ok(figures);
+        }
+        if let Some(likeness) = &self.likeness {
             let found = likeness.in_passing(&likeness.look(samples)?)?.into_iter();
             figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
         }
