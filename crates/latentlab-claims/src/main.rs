@@ -3,8 +3,8 @@
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use latentlab_claims::{CLAIMS, Claim, Lab, page};
-use latentlab_experiment::{Error, Result, cli, launch};
+use latentlab_claims::{CLAIMS, Lab, page};
+use latentlab_experiment::{Result, cli, launch};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let chosen = chosen(&arguments.names)?;
+    let chosen = cli::chosen("claim", &CLAIMS, |claim| claim.name, &arguments.names)?;
     if arguments.list {
         for claim in chosen {
             println!("{:<14} {}", claim.name, claim.statement);
@@ -76,20 +76,4 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     println!("see {}", docs.join("claims.md").display());
     Ok(())
-}
-
-/// The claims of these names, or all.
-fn chosen(names: &[String]) -> Result<Vec<&'static Claim>> {
-    if names.is_empty() {
-        return Ok(CLAIMS.iter().collect());
-    }
-    let find = |name: &String| {
-        let known = CLAIMS.iter().find(|claim| claim.name == name);
-        let unknown = || {
-            let names = CLAIMS.iter().map(|claim| claim.name);
-            Error::from(latentlab_core::Error::unknown("claim", name, names))
-        };
-        known.ok_or_else(unknown)
-    };
-    names.iter().map(find).collect()
 }

@@ -141,12 +141,7 @@ impl RunDir {
     /// # Errors
     /// If it is no run directory, or another process holds the lock.
     pub fn open(path: &Path) -> Result<Self> {
-        if !path.join("run.json").is_file() {
-            return Err(Error::Argument(format!(
-                "{} is no run directory: it has no run.json",
-                path.display()
-            )));
-        }
+        required(path, "run.json")?;
         Self::lock(path.to_owned())
     }
 
@@ -196,7 +191,7 @@ impl RunRecord {
     /// # Errors
     /// If there is none, or it is of another version of the layout.
     pub fn read(directory: &Path) -> Result<Self> {
-        let file = directory.join("run.json");
+        let file = required(directory, "run.json")?;
         let json: Value = read_json(&file)?;
         // Before anything else: another version may call the rest by other names.
         match json.get("schema").and_then(Value::as_u64) {
@@ -208,6 +203,21 @@ impl RunRecord {
             None => return Err(Error::format(&file, "has no schema version")),
         }
         serde_json::from_value(json).map_err(|error| Error::format(&file, error))
+    }
+}
+
+/// The path of a file that every run directory has.
+///
+/// # Errors
+/// If it is not there, and the directory no run's.
+pub(crate) fn required(directory: &Path, name: &str) -> Result<PathBuf> {
+    let file = directory.join(name);
+    match file.is_file() {
+        true => Ok(file),
+        false => Err(Error::Argument(format!(
+            "{} is no run directory: it has no {name}",
+            directory.display()
+        ))),
     }
 }
 

@@ -48,18 +48,18 @@ impl Session {
                            with `data.test_fraction = 0.1`";
             return Err(latentlab_core::Error::config("data", problem).into());
         }
-        let build = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
+        let build_unguarded = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
             let store = ParamStore::new(experiment.seed, DType::F32, &device);
             let entry = registry.get(&experiment.model.name)?;
             let config = &experiment.model.config;
             let model = entry.build(config, dataset.info(), &store.root())?;
             Ok((store, model))
         };
-        let name = &experiment.model.name;
-        let (store, model) = guarded(name, build)?;
+        let build = || guarded(&experiment.model.name, build_unguarded);
+        let (store, model) = build()?;
         let average = match experiment.ema {
             Some(_) => {
-                let (store, model) = guarded(name, build)?;
+                let (store, model) = build()?;
                 store.freeze();
                 Some(Average { store, model })
             }

@@ -5,12 +5,14 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Output, Stdio},
 };
 
 use latentlab_experiment::{compare::compare, library};
 use latentlab_train::observers::{TensorBoard, read_metrics};
+use process::{Started, wait_for};
+
+mod process;
 
 const STEPS: u64 = 24;
 
@@ -70,30 +72,15 @@ fn assert_events_follow_the_records(run: &Path) {
     );
 }
 
-/// A run under way, which ends with the test if that fails.
-struct Started(Child);
-
-impl Drop for Started {
-    fn drop(&mut self) {
-        // A run that has ended already cannot be killed, and need not be.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts a run and returns it once its metrics name `step`.
 fn started(arguments: &[&str], out: &Path, step: u64) -> Started {
     let run = latentlab(arguments).stderr(Stdio::null()).spawn().unwrap();
     let run = Started(run);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while Instant::now() < deadline {
+    wait_for(&format!("step {step}"), || {
         let metrics = fs::read_to_string(out.join("metrics.jsonl")).unwrap_or_default();
-        if metrics.contains(&format!("{{\"step\":{step},")) {
-            return run;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("the run did not reach step {step}");
+        metrics.contains(&format!("{{\"step\":{step},"))
+    });
+    run
 }
 
 #[test]

@@ -70,11 +70,16 @@ fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
     assert!(found.accuracy >= 0.99, "{found:?}");
 }
 
+/// Who compares by the digits' features with so many test images.
+fn judge(dataset: &Arc<Dataset>, images: usize) -> Judge {
+    let features = FeatureExtractor::digits().unwrap();
+    Judge::new(Arc::clone(dataset), Some(features), images, &Device::Cpu).unwrap()
+}
+
 #[test]
 fn images_sorted_by_class_score_as_well_as_mixed_ones() {
     let dataset = mnist();
-    let features = FeatureExtractor::digits().unwrap();
-    let judge = Judge::new(Arc::clone(&dataset), Some(features), 500, &Device::Cpu).unwrap();
+    let judge = judge(&dataset, 500);
     let thousand: Vec<usize> = (0..1000).collect();
     let mixed = dataset
         .images(Split::Test, &thousand, &Device::Cpu)
@@ -99,8 +104,7 @@ fn images_sorted_by_class_score_as_well_as_mixed_ones() {
 #[test]
 fn real_images_are_like_real_images_and_noise_is_not() {
     let dataset = mnist();
-    let features = FeatureExtractor::digits().unwrap();
-    let judge = Judge::new(Arc::clone(&dataset), Some(features), 1000, &Device::Cpu).unwrap();
+    let judge = judge(&dataset, 1000);
     let others: Vec<usize> = (5000..6000).collect();
     let real = dataset.images(Split::Test, &others, &Device::Cpu).unwrap();
     let mut rng = Rng::stream(0, "noise", 0);

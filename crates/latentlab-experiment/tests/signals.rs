@@ -8,13 +8,16 @@ use std::{
     io::Read,
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 use latentlab_experiment::{RunRecord, Status, compare::compare};
 use latentlab_train::CheckpointStore;
+use process::{Started, wait_for};
+
+mod process;
 
 const SIGINT: &str = "-INT";
 const SIGTERM: &str = "-TERM";
@@ -55,47 +58,26 @@ fn endless(out: &Path, every: &'static str) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
 
-/// A process that ends with its test.
-struct Started(Child);
-
-impl Started {
-    fn new(arguments: &[String]) -> Self {
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        Self(latentlab(&arguments).spawn().unwrap())
-    }
-
-    fn signal(&self, signal: &str) {
-        let id = self.0.id().to_string();
-        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// The exit code, and what was said.
-    fn end(mut self) -> (Option<i32>, String) {
-        wait_for("the end", || self.0.try_wait().unwrap().is_some());
-        let status = self.0.wait().unwrap();
-        assert_eq!(status.signal(), None, "ended by a signal it should answer");
-        let mut said = String::new();
-        let stderr = self.0.stderr.take().unwrap();
-        { stderr }.read_to_string(&mut said).unwrap();
-        (status.code(), said)
-    }
+fn start(arguments: &[String]) -> Started {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Started(latentlab(&arguments).spawn().unwrap())
 }
 
-impl Drop for Started {
-    fn drop(&mut self) {
-        // What has ended cannot be killed, and need not be.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn send(process: &Started, signal: &str) {
+    let id = process.0.id().to_string();
+    let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(sent.success());
 }
 
-fn wait_for(what: &str, mut come: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !come() {
-        assert!(Instant::now() < deadline, "{what} does not come");
-        thread::sleep(Duration::from_millis(1));
-    }
+/// The exit code of a process that ends, and what was said.
+fn end(mut process: Started) -> (Option<i32>, String) {
+    wait_for("the end", || process.0.try_wait().unwrap().is_some());
+    let status = process.0.wait().unwrap();
+    assert_eq!(status.signal(), None, "ended by a signal it should answer");
+    let mut said = String::new();
+    let mut stderr = process.0.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    (status.code(), said)
 }
 
 fn steps(run: &Path) -> usize {
@@ -113,10 +95,10 @@ fn the_first_signal_saves_and_tells_which_it_was() {
     for (signal, expected) in [(SIGINT, 130), (SIGTERM, 143)] {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
-        let process = Started::new(&endless(&run, "checkpoint.every=1000000"));
+        let process = start(&endless(&run, "checkpoint.every=1000000"));
         wait_for("a step", || steps(&run) > 5);
-        process.signal(signal);
-        let (code, said) = process.end();
+        send(&process, signal);
+        let (code, said) = end(process);
         assert_eq!(code, Some(expected), "{said}");
         assert!(said.contains("finishing this step and saving"), "{said}");
         assert_eq!(RunRecord::read(&run).unwrap().status, Status::Interrupted);
@@ -128,11 +110,11 @@ fn the_first_signal_saves_and_tells_which_it_was() {
 fn the_second_signal_ends_at_once_and_what_was_saved_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let process = Started::new(&endless(&run, "checkpoint.every=5"));
+    let process = start(&endless(&run, "checkpoint.every=5"));
     wait_for("a checkpoint", || latest(&run).is_some());
-    process.signal(SIGINT);
-    process.signal(SIGTERM);
-    let (code, said) = process.end();
+    send(&process, SIGINT);
+    send(&process, SIGTERM);
+    let (code, said) = end(process);
     // The run may have ended between the two.
     assert!(matches!(code, Some(130 | 143)), "{code:?}: {said}");
     let before = latest(&run).unwrap();
@@ -150,11 +132,11 @@ fn a_signal_during_a_save_lets_it_finish() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
         // Nearly all of its time goes into saving.
-        let process = Started::new(&endless(&run, "checkpoint.every=1"));
+        let process = start(&endless(&run, "checkpoint.every=1"));
         wait_for("a checkpoint", || latest_name(&run).is_some());
         thread::sleep(Duration::from_millis(delay * 3));
-        process.signal(SIGTERM);
-        let (code, said) = process.end();
+        send(&process, SIGTERM);
+        let (code, said) = end(process);
         assert_eq!(code, Some(143), "{said}");
         assert_eq!(latest(&run), Some(steps(&run) as u64));
         let names = fs::read_dir(run.join("checkpoints")).unwrap();
@@ -206,7 +188,7 @@ fn a_second_process_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let path = run.to_str().unwrap();
-    let mut first = Started::new(&endless(&run, "checkpoint.every=5"));
+    let mut first = start(&endless(&run, "checkpoint.every=5"));
     wait_for("a checkpoint", || latest(&run).is_some());
     let began = Instant::now();
     let second = output(&["resume", path, "--steps", "100000001"]);
@@ -229,7 +211,7 @@ fn a_run_can_be_read_while_it_is_written() {
     let path = run.to_str().unwrap();
     let page = folder.path().join("page.html");
     let picture = folder.path().join("drawn.png");
-    let process = Started::new(&endless(&run, "checkpoint.every=25"));
+    let process = start(&endless(&run, "checkpoint.every=25"));
     wait_for("a checkpoint", || latest_name(&run).is_some());
     for _ in 0..5 {
         for reading in [
@@ -243,8 +225,8 @@ fn a_run_can_be_read_while_it_is_written() {
             assert!(read.status.success(), "{reading:?}: {said}");
         }
     }
-    process.signal(SIGINT);
-    let (code, said) = process.end();
+    send(&process, SIGINT);
+    let (code, said) = end(process);
     assert_eq!(code, Some(130), "{said}");
     assert_eq!(latest(&run), Some(steps(&run) as u64));
 }

@@ -1,12 +1,6 @@
 //! The n-th operation on the file system fails, for every n of a whole run, its report included.
 
-use std::{
-    cell::Cell,
-    fs, io,
-    path::{Path, PathBuf},
-    rc::Rc,
-    sync::atomic::AtomicBool,
-};
+use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
 use latentlab_experiment::{
@@ -15,7 +9,7 @@ use latentlab_experiment::{
     library,
     train::{self, Plan},
 };
-use latentlab_train::disk::{Extent, Fault, Operation, with_faults};
+use latentlab_train::disk::{Extent, Full, with_full_disk};
 use toml::Table;
 
 use crate::{Error, Result, registry};
@@ -51,20 +45,25 @@ pub struct Faults {
 pub fn every_operation(folder: &Path, stride: usize) -> Result<Faults> {
     let registry = registry()?;
     let whole = folder.join("whole");
-    let (outcome, operations) = observed(&registry, &whole, None);
+    let (outcome, operations) = with_full_disk(None, || begin_or_resume(&registry, &whole));
     outcome?;
     let mut found = Faults {
         operations: operations.len(),
         ..Faults::default()
     };
-    for n in (0..operations.len()).step_by(stride.max(1)) {
+    for at in (0..operations.len()).step_by(stride.max(1)) {
         for (extent, for_good) in TROUBLES {
             let run = folder.join("run");
-            let fault = (n, extent, for_good);
-            let (outcome, _) = observed(&registry, &run, Some(fault));
-            let (operation, path) = &operations[n];
+            let full = Full {
+                at,
+                extent,
+                for_good,
+            };
+            let attempt = || begin_or_resume(&registry, &run);
+            let (outcome, _) = with_full_disk(Some(full), attempt);
+            let (operation, path) = &operations[at];
             let path = path.strip_prefix(&whole).unwrap_or(path);
-            let what = format!("{operation:?} {n} of {}, {extent:?}", path.display());
+            let what = format!("{operation:?} {at} of {}, {extent:?}", path.display());
             found.injected += 1;
             match outcome {
                 Ok(()) => found.lost.push(format!("{what}: nothing is said")),
@@ -74,7 +73,7 @@ pub fn every_operation(folder: &Path, stride: usize) -> Result<Faults> {
                     if !(named && words.contains("No space left on device")) {
                         found.lost.push(format!("{what}: {words}"));
                     }
-                    if n % 40 == 0 && (extent, for_good) == (Extent::Half, false) {
+                    if at % 40 == 0 && (extent, for_good) == (Extent::Half, false) {
                         let words = words.replace(&*folder.to_string_lossy(), "…");
                         found.said.push(format!("{operation:?}: {words}"));
                     }
@@ -96,34 +95,6 @@ pub fn every_operation(folder: &Path, stride: usize) -> Result<Faults> {
     }
     Ok(found)
 }
-
-type Operations = Vec<(Operation, PathBuf)>;
-
-/// A run of which one operation fails, or none, and the operations that it tried.
-fn observed(
-    registry: &Registry,
-    run: &Path,
-    fault: Option<(usize, Extent, bool)>,
-) -> (Result<()>, Operations) {
-    let seen = Rc::new(Cell::new(Operations::new()));
-    let noted = Rc::clone(&seen);
-    let decide = move |operation, path: &Path| {
-        let mut operations = noted.take();
-        let at = operations.len();
-        operations.push((operation, path.to_owned()));
-        noted.set(operations);
-        let (n, extent, for_good) = fault?;
-        let fails = at == n || (at > n && for_good);
-        let extent = if at == n { extent } else { Extent::None };
-        let error = io::Error::from_raw_os_error(NO_SPACE);
-        fails.then_some(Fault { extent, error })
-    };
-    let outcome = with_faults(decide, || begin_or_resume(registry, run));
-    (outcome, seen.take())
-}
-
-/// `ENOSPC` of Linux and macOS.
-const NO_SPACE: i32 = 28;
 
 fn begin_or_resume(registry: &Registry, run: &Path) -> Result<()> {
     let interrupted = AtomicBool::new(false);

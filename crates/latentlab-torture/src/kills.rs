@@ -15,7 +15,7 @@ use crate::{Error, Program, Result};
 /// Steps of a run that is killed.
 const STEPS: u64 = 60;
 
-/// A short run that is killed: its experiment and what is set of it.
+/// An experiment whose runs are killed.
 #[derive(Clone, Copy, Debug)]
 pub struct Victim {
     /// What it is called.
@@ -152,12 +152,12 @@ impl Run<'_> {
 
     /// Lets the run end by itself.
     fn end(&self) -> Result<()> {
-        self.program.succeed(self.next().iter().map(String::as_str))
+        self.program.succeed(&self.next())
     }
 
     /// Starts the run and kills it after this time; says whether it was still at work.
     fn kill_after(&self, time: Duration) -> Result<bool> {
-        let process = self.program.start(self.next().iter().map(String::as_str))?;
+        let process = self.program.start(&self.next())?;
         thread::sleep(time);
         process.kill()
     }

@@ -2,10 +2,12 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
 };
+
+use latentlab_train::observers::read_metrics;
 
 use crate::{Error, Program, Result};
 
@@ -40,13 +42,13 @@ pub fn long_run(program: &Program, steps: u64, folder: &Path) -> Result<Length> 
     fs::write(&file, text).map_err(Error::file(&file))?;
     let (file, out) = (file.display().to_string(), folder.join("long"));
     let directory = out.display().to_string();
-    let mut process = program.start(["experiment", &file, "--out", &directory])?;
-    let proc = format!("/proc/{}", process.id());
+    let mut process = program.start(&["experiment", &file, "--out", &directory])?;
+    let proc = PathBuf::from(format!("/proc/{}", process.id()));
     let mut seen: Vec<(u64, u64, usize)> = Vec::new();
     while !process.ended()? {
         thread::sleep(Duration::from_millis(20));
         let step = last_step(&out);
-        let look = (memory(Path::new(&proc)), open_files(Path::new(&proc)));
+        let look = (memory(&proc), open_files(&proc));
         if let (Some(step), (Some(memory), Some(files))) = (step, look)
             && step < steps
         {
@@ -79,10 +81,8 @@ pub fn long_run(program: &Program, steps: u64, folder: &Path) -> Result<Length> 
 }
 
 fn last_step(run: &Path) -> Option<u64> {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).ok()?;
-    let line = text.lines().next_back()?;
-    let digits = line.strip_prefix("{\"step\":")?;
-    digits.split(',').next()?.parse().ok()
+    let records = read_metrics(run.join("metrics.jsonl")).ok()?;
+    Some(records.last()?.step)
 }
 
 fn memory(process: &Path) -> Option<u64> {
@@ -105,7 +105,7 @@ fn open_files(process: &Path) -> Option<usize> {
 pub fn many_runs(program: &Program, count: usize, folder: &Path) -> Result<Duration> {
     let model = folder.join("model");
     let out = model.display().to_string();
-    program.succeed(["experiment", "gan-dice", "--smoke", "--out", &out])?;
+    program.succeed(&["experiment", "gan-dice", "--smoke", "--out", &out])?;
     let runs = folder.join("runs");
     let copied = ["run.json", "summary.json", "config.toml", "metrics.jsonl"];
     for run in 0..count {
@@ -118,6 +118,6 @@ pub fn many_runs(program: &Program, count: usize, folder: &Path) -> Result<Durat
     }
     let runs = runs.display().to_string();
     let began = Instant::now();
-    program.succeed(["list", &runs])?;
+    program.succeed(&["list", &runs])?;
     Ok(began.elapsed())
 }

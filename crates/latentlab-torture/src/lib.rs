@@ -17,7 +17,7 @@ pub mod faults;
 /// Long runs, and many of them.
 pub mod length;
 
-pub use ordeal::{ORDEALS, Ordeal, Report, Torture};
+pub use ordeal::{FULL, ORDEALS, Ordeal, Report, Torture};
 pub use page::page;
 pub use program::{Program, registry};
 

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
 use latentlab_experiment::{cli, launch};
-use latentlab_torture::{Error, ORDEALS, Ordeal, Program, Result, Torture, page};
+use latentlab_torture::{Error, FULL, ORDEALS, Program, Result, Torture, page};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]
@@ -18,7 +18,7 @@ struct Arguments {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     /// Kills of each model's runs; other ordeals are shortened in proportion to 50
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = FULL)]
     runs: usize,
     /// Where the moments of the kills come from
     #[arg(long, value_name = "S", default_value_t = 0)]
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let chosen = chosen(&arguments.names)?;
+    let chosen = cli::chosen("ordeal", &ORDEALS, |ordeal| ordeal.name, &arguments.names)?;
     if arguments.list {
         for ordeal in chosen {
             println!("{:<8} {}", ordeal.name, ordeal.what);
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         runs: arguments.runs,
         seed: arguments.seed,
     };
-    let out = match (&arguments.out, arguments.runs < 50) {
+    let out = match (&arguments.out, arguments.runs < FULL) {
         (Some(out), _) => Some(out.clone()),
         (None, true) => None,
         (None, false) => Some(PathBuf::from("docs/reliability.md")),
@@ -100,20 +100,4 @@ fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::from(u8::from(lost)))
-}
-
-/// The ordeals of these names, or all.
-fn chosen(names: &[String]) -> Result<Vec<&'static Ordeal>> {
-    if names.is_empty() {
-        return Ok(ORDEALS.iter().collect());
-    }
-    let find = |name: &String| {
-        let known = ORDEALS.iter().find(|ordeal| ordeal.name == name);
-        let unknown = || {
-            let names = ORDEALS.iter().map(|ordeal| ordeal.name);
-            Error::from(latentlab_core::Error::unknown("ordeal", name, names))
-        };
-        known.ok_or_else(unknown)
-    };
-    names.iter().map(find).collect()
 }

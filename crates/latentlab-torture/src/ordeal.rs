@@ -65,8 +65,8 @@ pub const ORDEALS: [Ordeal; 4] = [
     },
 ];
 
-/// What the full torture kills of each model's runs.
-const FULL: usize = 50;
+/// Kills of each model's runs in the full torture.
+pub const FULL: usize = 50;
 
 impl Torture {
     /// `count` at full length, less in a shorter torture.

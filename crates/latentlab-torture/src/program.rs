@@ -53,10 +53,10 @@ impl Program {
     }
 
     /// The program with `arguments`, its output thrown away.
-    pub fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    pub fn command(&self, arguments: &[impl AsRef<str>]) -> Command {
         let mut command = Command::new(&self.binary);
         command
-            .args(arguments)
+            .args(arguments.iter().map(AsRef::as_ref))
             .env(ROLE, "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -68,16 +68,16 @@ impl Program {
     ///
     /// # Errors
     /// If it fails, with what it said.
-    pub fn succeed<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<()> {
-        let arguments: Vec<&str> = arguments.into_iter().collect();
-        let mut command = self.command(arguments.iter().copied());
+    pub fn succeed(&self, arguments: &[impl AsRef<str>]) -> Result<()> {
+        let mut command = self.command(arguments);
         let output = command.stderr(Stdio::piped()).output();
         let output = output.map_err(Error::file(&self.binary))?;
         if output.status.success() {
             return Ok(());
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let what = arguments.join(" ");
+        let words: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        let what = words.join(" ");
         Err(Error::Argument(format!("`{what}` failed: {}", said.trim())))
     }
 
@@ -85,7 +85,7 @@ impl Program {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub fn start<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Result<Started> {
+    pub fn start(&self, arguments: &[impl AsRef<str>]) -> Result<Started> {
         let child = self.command(arguments).spawn();
         Ok(Started(child.map_err(Error::file(&self.binary))?))
     }

@@ -10,6 +10,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    rc::Rc,
 };
 
 use crate::{Error, Result};
@@ -54,6 +55,20 @@ pub struct Fault {
     pub error: io::Error,
 }
 
+/// The operation at which a disk is full, counted from 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Full {
+    /// The number of the operation.
+    pub at: usize,
+    /// How far it comes.
+    pub extent: Extent,
+    /// Whether all later ones fail as well and do nothing, as when the machine stops.
+    pub for_good: bool,
+}
+
+/// `ENOSPC` of Linux and macOS.
+const NO_SPACE: i32 = 28;
+
 type Decide = Box<dyn FnMut(Operation, &Path) -> Option<Fault>>;
 
 thread_local! {
@@ -91,6 +106,32 @@ pub fn with_faults<T>(
     }
     let _until = Until(DECIDE.replace(Some(Box::new(decide))));
     work()
+}
+
+/// Does `work` on a disk that is full at one operation, or at none; returns what came of it, and all
+/// operations that were tried, with their paths.
+pub fn with_full_disk<T>(
+    full: Option<Full>,
+    work: impl FnOnce() -> T,
+) -> (T, Vec<(Operation, PathBuf)>) {
+    let tried = Rc::new(RefCell::new(Vec::new()));
+    let noted = Rc::clone(&tried);
+    let decide = move |operation, path: &Path| {
+        let mut noted = noted.borrow_mut();
+        let now = noted.len();
+        noted.push((operation, path.to_owned()));
+        let Full {
+            at,
+            extent,
+            for_good,
+        } = full?;
+        let fails = now == at || (now > at && for_good);
+        let extent = if now == at { extent } else { Extent::None };
+        let error = io::Error::from_raw_os_error(NO_SPACE);
+        fails.then_some(Fault { extent, error })
+    };
+    let outcome = with_faults(decide, work);
+    (outcome, tried.take())
 }
 
 /// Does `whole`, or as much of it as a fault lets pass.
@@ -146,16 +187,10 @@ impl File {
         Ok(Self { path, inner })
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let half = bytes.len() / 2;
-        let mut halves = [&self.inner, &self.inner];
-        let [whole, torn] = &mut halves;
-        attempt(
-            Operation::Write,
-            &self.path,
-            || whole.write_all(bytes),
-            || torn.write_all(&bytes[..half]),
-        )
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
+        let write = |bytes: &[u8]| (&self.inner).write_all(bytes);
+        let half = || write(&bytes[..bytes.len() / 2]);
+        attempt(Operation::Write, &self.path, || write(bytes), half)
     }
 
     pub(crate) fn truncate(&self, length: u64) -> Result<()> {

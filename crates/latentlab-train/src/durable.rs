@@ -12,7 +12,7 @@ pub(crate) const TEMPORARY: &str = ".tmp";
 
 /// Writes a file and waits until it is on the disk.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path)?;
+    let file = File::create(path)?;
     file.write(bytes)?;
     file.sync()
 }

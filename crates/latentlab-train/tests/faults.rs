@@ -2,16 +2,11 @@
 //! error that names the file and the cause, what it leaves can be read, and the run that takes it up
 //! ends as if nothing had happened.
 
-use std::{
-    cell::Cell,
-    io,
-    path::{Path, PathBuf},
-    rc::Rc,
-};
+use std::path::{Path, PathBuf};
 
 use latentlab_train::{
     CheckpointStore, Error, Outcome, Result, TrainConfig,
-    disk::{Extent, Fault, Operation, with_faults},
+    disk::{Extent, Full, Operation, with_full_disk},
     observers::read_metrics,
 };
 use session::{files, run_of};
@@ -26,38 +21,17 @@ fn config() -> TrainConfig {
     toml::from_str("ema = { decay = 0.9 }").unwrap()
 }
 
-/// What happens from the n-th operation on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Trouble {
-    /// The operation fails, later ones do not.
-    Once,
-    /// All fail from there on: the disk is full, or the machine stops.
-    ForGood,
-}
-
 /// The operation that failed, and how the run ended.
 struct Failed {
     operation: Option<(Operation, PathBuf)>,
     outcome: Result<Outcome>,
 }
 
-/// A run in `directory` whose operation number `n`, from 0, fails.
-fn failing(directory: &Path, n: usize, extent: Extent, trouble: Trouble) -> Failed {
-    let count = Rc::new(Cell::new(0));
-    let hit = Rc::new(Cell::new(None));
-    let (counted, seen) = (Rc::clone(&count), Rc::clone(&hit));
-    let decide = move |operation, path: &Path| {
-        let at = counted.replace(counted.get() + 1);
-        if at == n {
-            seen.set(Some((operation, path.to_owned())));
-        }
-        let fails = at == n || (at > n && trouble == Trouble::ForGood);
-        let extent = if at == n { extent } else { Extent::None };
-        let error = io::Error::from_raw_os_error(28); // ENOSPC
-        fails.then_some(Fault { extent, error })
-    };
-    let outcome = with_faults(decide, || run_of(&config(), directory, STEPS));
-    let operation = hit.take();
+/// A run in `directory` on a disk that is full at one operation.
+fn failing(directory: &Path, full: Full) -> Failed {
+    let run = || run_of(&config(), directory, STEPS);
+    let (outcome, mut tried) = with_full_disk(Some(full), run);
+    let operation = (full.at < tried.len()).then(|| tried.swap_remove(full.at));
     Failed { operation, outcome }
 }
 
@@ -82,20 +56,25 @@ fn whichever_operation_fails_nothing_is_lost() {
     run_of(&config(), straight.path(), STEPS).unwrap();
     let wanted = files(straight.path());
     let mut kinds = Vec::new();
-    for (extent, trouble) in EXTENTS
+    for (extent, for_good) in EXTENTS
         .into_iter()
-        .flat_map(|extent| [(extent, Trouble::Once), (extent, Trouble::ForGood)])
+        .flat_map(|extent| [(extent, false), (extent, true)])
     {
-        for n in 0.. {
+        for at in 0.. {
             let folder = tempfile::tempdir().unwrap();
-            let Failed { operation, outcome } = failing(folder.path(), n, extent, trouble);
+            let full = Full {
+                at,
+                extent,
+                for_good,
+            };
+            let Failed { operation, outcome } = failing(folder.path(), full);
             let Some((operation, path)) = operation else {
-                assert!(outcome.is_ok() && n > 60, "a run has {n} operations");
+                assert!(outcome.is_ok() && at > 60, "a run has {at} operations");
                 assert_eq!(files(folder.path()), wanted);
                 break;
             };
             kinds.push(operation);
-            let context = format!("{operation:?} {n} of {path:?}, {extent:?}, {trouble:?}");
+            let context = format!("{operation:?} of {path:?}, {full:?}");
             match outcome {
                 Err(Error::Io {
                     path: named,
@@ -127,12 +106,17 @@ fn two_failures_in_one_run_lose_nothing_either() {
     let wanted = files(straight.path());
     for n in (0..).step_by(7) {
         let folder = tempfile::tempdir().unwrap();
-        let first = failing(folder.path(), n, Extent::Half, Trouble::ForGood);
+        let full = |at| Full {
+            at,
+            extent: Extent::Half,
+            for_good: true,
+        };
+        let first = failing(folder.path(), full(n));
         if first.operation.is_none() {
             break;
         }
         // The resumed run meets the second while it recovers, or soon after.
-        let second = failing(folder.path(), n % 11, Extent::Half, Trouble::ForGood);
+        let second = failing(folder.path(), full(n % 11));
         let context = format!("{n}: {:?}, then {:?}", first.operation, second.operation);
         assert_readable(folder.path(), &context);
         run_of(&config(), folder.path(), STEPS).expect(&context);

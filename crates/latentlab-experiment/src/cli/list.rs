@@ -49,25 +49,25 @@ fn list_runs(folder: &Path, json: bool) -> Result<u8> {
     found.sort_by_cached_key(|run| (started(run), run.0.clone()));
     for (directory, record) in found {
         let directory = directory.display().to_string();
-        match record {
-            Ok(record) if json => {
+        say(match (record, json) {
+            (Ok(record), true) => {
                 let (status, experiment, started) =
                     (record.status, record.experiment, record.started);
-                let line = json!({"directory": directory, "experiment": experiment,
-                                  "status": status, "started": started});
-                say(line.to_string());
+                json!({"directory": directory, "experiment": experiment,
+                       "status": status, "started": started})
+                .to_string()
             }
-            Ok(record) => say(format!(
+            (Ok(record), false) => format!(
                 "{}  {:<11}  {:<14}  {directory}",
                 record.started,
                 record.status.to_string(),
                 record.experiment
-            )),
-            Err(error) if json => {
-                say(json!({"directory": directory, "error": error.to_string()}).to_string());
+            ),
+            (Err(error), true) => {
+                json!({"directory": directory, "error": error.to_string()}).to_string()
             }
-            Err(error) => say(format!("{:<20}  {error}", "unreadable")),
-        }
+            (Err(error), false) => format!("{:<20}  {error}", "unreadable"),
+        });
     }
     Ok(0)
 }

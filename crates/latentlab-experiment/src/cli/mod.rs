@@ -192,6 +192,29 @@ fn argv() -> Vec<String> {
         .collect()
 }
 
+/// Those of `all` that are called one of `names`, in the order of the names; all, if there are none.
+///
+/// # Errors
+/// For a name that no `what` has, with the nearest.
+pub fn chosen<'a, T>(
+    what: &'static str,
+    all: &'a [T],
+    name_of: impl Fn(&T) -> &str,
+    names: &[String],
+) -> Result<Vec<&'a T>> {
+    if names.is_empty() {
+        return Ok(all.iter().collect());
+    }
+    let find = |name: &String| {
+        let known = all.iter().find(|one| name_of(one) == name);
+        known.ok_or_else(|| latentlab_core::Error::unknown(what, name, all.iter().map(&name_of)))
+    };
+    Ok(names
+        .iter()
+        .map(find)
+        .collect::<latentlab_core::Result<_>>()?)
+}
+
 /// Prints an error and its causes to stderr, one a line.
 pub fn report(error: &dyn std::error::Error) {
     let message = format!(

@@ -28,23 +28,12 @@ pub(super) struct Arguments {
 impl Arguments {
     /// The first run's number of threads: the result does not depend on it, the time does.
     pub(super) fn threads(&self) -> Result<usize> {
-        Ok(self.record()?.environment.threads)
-    }
-
-    fn record(&self) -> Result<RunRecord> {
-        if !self.run.join("run.json").is_file() {
-            let problem = format!(
-                "{} is no run directory: it has no run.json",
-                self.run.display()
-            );
-            return Err(Error::Argument(problem));
-        }
-        RunRecord::read(&self.run)
+        Ok(RunRecord::read(&self.run)?.environment.threads)
     }
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    let record = arguments.record()?;
+    let record = RunRecord::read(&arguments.run)?;
     if record.status != Status::Finished {
         return Err(Error::Argument(format!(
             "{} is not finished (status {:?}); `resume` it first",

@@ -9,7 +9,9 @@ use latentlab_train::{
 use serde::Deserialize;
 use toml::Table;
 
-use crate::{Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values};
+use crate::{
+    Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values, run_dir::required,
+};
 
 /// A run, as far as its directory tells by now.
 pub(super) struct Side {
@@ -44,14 +46,8 @@ impl Side {
     /// # Errors
     /// If it is none, or one of its files cannot be read.
     pub(super) fn read(directory: &Path) -> Result<Self> {
-        let (run, config) = (directory.join("run.json"), directory.join("config.toml"));
-        for (file, name) in [(&run, "run.json"), (&config, "config.toml")] {
-            if !file.is_file() {
-                let directory = directory.display();
-                let problem = format!("{directory} is no run directory: it has no {name}");
-                return Err(Error::Argument(problem));
-            }
-        }
+        let record = RunRecord::read(directory)?;
+        let config = required(directory, "config.toml")?;
         let text = fs::read_to_string(&config).map_err(Error::file(&config))?;
         let broken = |error: toml::de::Error| Error::format(&config, error);
         let table: Table = text.parse().map_err(broken)?;
@@ -68,7 +64,7 @@ impl Side {
                 .to_string_lossy()
                 .into_owned(),
             path: directory.display().to_string(),
-            record: RunRecord::read(directory)?,
+            record,
             plan: table.clone().try_into().map_err(broken)?,
             config: table,
             figures: last_values(&records),

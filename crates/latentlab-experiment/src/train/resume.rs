@@ -10,17 +10,12 @@ use crate::{
     Error, Experiment, Result,
     config::is_harmless,
     overrides::{Difference, differences},
+    run_dir::required,
 };
 
 /// The experiment that a run directory was made with.
 pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experiment> {
-    let file = directory.join(CONFIG);
-    if !file.is_file() {
-        return Err(Error::Argument(format!(
-            "{} is no run directory: it has no {CONFIG}",
-            directory.display()
-        )));
-    }
+    let file = required(directory, CONFIG)?;
     let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
     let table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
     Experiment::resolve(&table, &Table::new(), registry)
