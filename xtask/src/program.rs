@@ -95,7 +95,8 @@ fn notify_when_slow<T>(program: &'static str, build: impl FnOnce() -> T) -> T {
     build()
 }
 
-/// Takes `--features a,b` (or `--features=a,b`, or `-F a,b`) out of `arguments`, up to a `--`.
+/// Takes `--features a,b` (or `--features=a,b`, or `-F a,b`) out of `arguments`, up to a `--`; no
+/// program has an option of its own by that name.
 fn split_features(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<(Vec<String>, Vec<OsString>)> {

@@ -41,6 +41,15 @@ impl Error {
         ))
     }
 
+    /// A key names a `kind` (file or folder) that is not there.
+    pub(crate) fn absent(key: &str, kind: &str, path: &Path) -> Self {
+        let from = match std::env::current_dir() {
+            Ok(working) if path.is_relative() => format!(", seen from {}", working.display()),
+            _ => String::new(),
+        };
+        Self::config(key, format!("there is no {kind} {}{from}", path.display()))
+    }
+
     pub(crate) fn file(path: &Path, problem: impl Into<String>) -> Self {
         let (path, problem) = (path.to_owned(), problem.into());
         Self::File { path, problem }

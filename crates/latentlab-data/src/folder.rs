@@ -28,7 +28,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Folder {
-    /// The folder. Required.
+    /// The folder, seen from the working folder of the program unless it starts at the root.
+    /// Required.
     pub dir: PathBuf,
     /// Width and height of the images in pixels, 1 to 4096.
     pub size: u32,
@@ -55,6 +56,20 @@ const LARGEST_SIDE: u32 = 1 << 14;
 const DECODING_LIMIT: u64 = 1 << 30;
 
 impl Folder {
+    /// Width and height of every file as it is, in pixels, without decoding it.
+    ///
+    /// # Errors
+    /// If there is no such folder, or a file in it is no picture.
+    pub fn sizes(&self) -> Result<Vec<[u32; 2]>> {
+        let (files, _) = self.files()?;
+        let size = |file: &PathBuf| {
+            let found = image::image_dimensions(file);
+            let (width, height) = found.map_err(|error| Error::file(file, error.to_string()))?;
+            Ok([width, height])
+        };
+        files.par_iter().map(size).collect()
+    }
+
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
         self.check()?;
         let (files, labels) = self.files()?;
@@ -93,6 +108,9 @@ impl Folder {
         if !matches!(self.channels, 1 | 3) {
             let problem = format!("is {}, expected 1 (grey) or 3 (colour)", self.channels);
             return Err(Error::config("channels", problem));
+        }
+        if !self.dir.is_dir() {
+            return Err(Error::absent("dir", "folder", &self.dir));
         }
         check_fraction(self.test_fraction)
     }

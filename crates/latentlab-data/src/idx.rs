@@ -27,7 +27,8 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Idx {
-    /// The folder with the four files. Required.
+    /// The folder with the four files, seen from the working folder of the program unless it starts
+    /// at the root. Required.
     pub dir: PathBuf,
 }
 
@@ -73,6 +74,9 @@ impl Idx {
                 "dir",
                 "missing: name the folder of the IDX files",
             ));
+        }
+        if !self.dir.is_dir() {
+            return Err(Error::absent("dir", "folder", &self.dir));
         }
         [name.to_owned(), format!("{name}.gz")]
             .iter()

@@ -29,7 +29,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Npz {
-    /// The file. Required.
+    /// The file, seen from the working folder of the program unless it starts at the root. Required.
     pub path: PathBuf,
     /// Share of the images to test on, chosen at random, where the file has no `x_test`.
     pub test_fraction: f64,
@@ -52,6 +52,9 @@ impl Npz {
         check_fraction(self.test_fraction)?;
         if self.path.as_os_str().is_empty() {
             return Err(Error::config("path", "missing: name the .npz file"));
+        }
+        if !self.path.is_file() {
+            return Err(Error::absent("path", "file", &self.path));
         }
         let bytes = fs::read(&self.path).map_err(|error| Error::io(&self.path, error))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();

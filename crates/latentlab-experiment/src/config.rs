@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Error, Expectation, Result};
+use crate::{Error, Expectation, Result, glossary::fill_goals};
 
 /// More threads than any machine this was tried on has cores; each of them spins while it waits.
 const MOST_THREADS: usize = 256;
@@ -130,8 +130,8 @@ pub struct Checkpoint {
 pub struct Best {
     /// The figure that decides, such as `test/elbo`.
     pub metric: String,
-    /// Whether it is better when lower (`min`) or higher (`max`).
-    #[serde(default)]
+    /// Whether it is better when low (`min`) or high (`max`); may be left out for the figures of
+    /// `list --figures`.
     pub goal: Goal,
 }
 
@@ -206,6 +206,7 @@ impl Experiment {
     pub fn resolve(file: &Table, overrides: &Table, registry: &Registry) -> Result<Self> {
         let mut table = file.clone();
         merge(&mut table, overrides);
+        fill_goals(&mut table)?;
         let value = Value::Table(table);
         let mut experiment: Self = serde_path_to_error::deserialize(value).map_err(|error| {
             let field = match error.path().to_string() {

@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Registry, Result};
-use latentlab_data::{
-    DICE, DataConfig, Dataset, GRID_DEVIATION, RING_DEVIATION, Source, Split, grid_modes,
-    ring_modes,
-};
+use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_metrics as metrics;
 use latentlab_tensor::Rng;
 use latentlab_train::observers::SAMPLE_SPREAD;
 
-use crate::{FeatureExtractor, Session, likeness::Likeness};
+use crate::{
+    FeatureExtractor, Session,
+    glossary::{FIGURES, Origin},
+    likeness::Likeness,
+    truth::Truth,
+};
 
 /// Values of images that pass through the model at once, which bounds the memory of any network.
 const VALUES_AT_ONCE: usize = 2000 * 784;
@@ -39,14 +41,6 @@ pub struct Evaluation {
     likeness: Option<Likeness>,
 }
 
-/// The distribution that the data were drawn from, where it is known.
-enum Truth {
-    /// A mixture of round Gaussians in the plane, with one deviation.
-    Modes(Vec<[f64; 2]>, f64),
-    /// Probabilities of outcomes.
-    Shares(Vec<f64>),
-}
-
 impl Evaluation {
     /// The evaluation that the experiment of `session` asks for.
     ///
@@ -55,12 +49,6 @@ impl Evaluation {
     pub fn of(session: &Session, registry: &Registry) -> crate::Result<Self> {
         let experiment = &session.experiment;
         let source = DataConfig::from_table(&experiment.data)?.source;
-        let truth = match source {
-            Source::Ring(_) => Some(Truth::Modes(ring_modes(), RING_DEVIATION)),
-            Source::Grid(_) => Some(Truth::Modes(grid_modes(), GRID_DEVIATION)),
-            Source::Dice(_) => Some(Truth::Shares(DICE.to_vec())),
-            _ => None,
-        };
         let dataset = &session.dataset;
         let most = experiment.evaluate.images;
         let splits = [Split::Test, Split::Validation].into_iter();
@@ -79,10 +67,15 @@ impl Evaluation {
             chunk,
             draws: (DRAWS_AT_ONCE / (pixels * chunk)).max(1),
             importance_samples: experiment.evaluate.importance_samples,
-            truth,
+            truth: Truth::of(&source),
             likeness: None,
         };
-        let features = FeatureExtractor::choose(&experiment.evaluate.features, &source, registry)?;
+        let features = FeatureExtractor::choose(
+            "evaluate.features",
+            &experiment.evaluate.features,
+            &source,
+            registry,
+        )?;
         if let Some(features) = features {
             features.check(dataset.info())?;
             if session.model.sampler().is_some() {
@@ -96,6 +89,43 @@ impl Evaluation {
         let chosen = self.images.iter().find(|(split, _)| *split == Split::Test);
         let images = chosen.map_or(&[][..], |(_, images)| images.as_slice());
         Likeness::of(features, self.batches(Split::Test, images))
+    }
+
+    /// The names of what [`measure`](Self::measure) finds of `model`, as the glossary has them; those
+    /// of the validation images as well where there are some.
+    pub fn names(&self, model: &dyn GenerativeModel) -> Vec<String> {
+        let known = FIGURES
+            .iter()
+            .filter(|entry| self.covers(entry.from, model));
+        let test: Vec<String> = known.map(|entry| entry.name.to_owned()).collect();
+        let validated = self
+            .images
+            .iter()
+            .any(|(split, _)| *split == Split::Validation);
+        let validation = test
+            .iter()
+            .filter(|_| validated)
+            .filter_map(|name| Some(format!("validation/{}", name.strip_prefix("test/")?)));
+        let validation: Vec<String> = validation.collect();
+        [test, validation].concat()
+    }
+
+    /// Whether it finds the figures that are measured `from` this.
+    fn covers(&self, from: Origin, model: &dyn GenerativeModel) -> bool {
+        let (sampled, likeness) = (model.sampler().is_some(), self.likeness.as_ref());
+        match from {
+            Origin::Step | Origin::Judge => false,
+            Origin::Likelihood => model.likelihood().is_some(),
+            Origin::Importance => model.likelihood().is_some() && self.importance_samples > 0,
+            Origin::Reconstruction => model.reconstructor().is_some(),
+            Origin::Classification => model.classifier().is_some(),
+            Origin::Criticism => sampled && model.critic().is_some(),
+            Origin::Samples => sampled,
+            Origin::Features => sampled && likeness.is_some(),
+            Origin::Classes => sampled && likeness.is_some_and(Likeness::has_classes),
+            Origin::Modes => sampled && matches!(self.truth, Some(Truth::Modes(..))),
+            Origin::Outcomes => sampled && matches!(self.truth, Some(Truth::Shares(_))),
+        }
     }
 
     /// Everything there is to measure of `model`, by name: `test/…`, `validation/…` where images
@@ -180,20 +210,9 @@ impl Evaluation {
             let found = likeness.in_passing(&likeness.look(samples)?)?.into_iter();
             figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
         }
-        match &self.truth {
-            None => {}
-            Some(Truth::Modes(modes, deviation)) => {
-                let coverage = metrics::mode_coverage(samples, modes, *deviation)?;
-                figures.push(("samples/modes".to_owned(), coverage.covered() as f64));
-                figures.push(("samples/high_quality".to_owned(), coverage.high_quality));
-            }
-            Some(Truth::Shares(truth)) => {
-                let shares = metrics::class_shares(samples)?;
-                let distance = metrics::total_variation(&shares, truth)?;
-                figures.push(("samples/total_variation".to_owned(), distance));
-                let divergence = metrics::jensen_shannon(&shares, truth)?;
-                figures.push(("samples/jensen_shannon".to_owned(), divergence));
-            }
+        if let Some(truth) = &self.truth {
+            let found = truth.compare(samples)?.into_iter();
+            figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
         }
         Ok(figures)
     }

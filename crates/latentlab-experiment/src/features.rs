@@ -63,13 +63,24 @@ impl FeatureExtractor {
         Self::network("digits", Path::new("digits.safetensors"), DIGITS, &registry)
     }
 
-    /// What `evaluate.features` names: `digits`, `pixels`, `none`, a file, or `auto`.
-    pub(crate) fn choose(name: &str, source: &Source, registry: &Registry) -> Result<Option<Self>> {
+    /// What `name` asks for: `digits`, `pixels`, `none`, a file, or `auto`. An error calls it `key`.
+    pub(crate) fn choose(
+        key: &str,
+        name: &str,
+        source: &Source,
+        registry: &Registry,
+    ) -> Result<Option<Self>> {
         Ok(match (name, source) {
             ("none", _) => None,
             ("pixels", _) => Some(Self::Pixels),
             ("digits", _) | ("auto", Source::Mnist(_)) => Some(Self::digits()?),
             ("auto", _) => None,
+            (file, _) if !Path::new(file).is_file() => {
+                let problem = format!(
+                    "there is no file `{file}`; known besides files: auto, digits, pixels, none"
+                );
+                return Err(latentlab_core::Error::config(key, problem).into());
+            }
             (file, _) => Some(Self::read(Path::new(file), registry)?),
         })
     }

@@ -52,6 +52,18 @@ pub(crate) fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
     last
 }
 
+/// The step of each figure whose last finite value was not recorded in `step`.
+pub(crate) fn steps_before(records: &[Record], step: u64) -> BTreeMap<String, u64> {
+    let mut steps = BTreeMap::new();
+    for record in records {
+        for (name, _) in record.iter().filter(|(_, value)| value.is_finite()) {
+            steps.insert(name.to_owned(), record.step);
+        }
+    }
+    steps.retain(|_, recorded| *recorded != step);
+    steps
+}
+
 /// A number with five significant digits; whole numbers as they are.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
@@ -77,6 +89,23 @@ mod tests {
         assert_eq!(names, ["test", "test/kl", "samples", "critic"]);
         assert_eq!(groups[1].figures, [("001", 0)]);
         assert!(groups[1].is_one_quantity() && !groups[0].is_one_quantity());
+    }
+
+    #[test]
+    fn a_figure_that_is_older_than_the_last_step_is_known_with_its_step() {
+        let record = |step, figures: &[(&str, f64)]| {
+            let mut record = Record::new(step, 0.0);
+            figures
+                .iter()
+                .for_each(|(name, value)| record.insert(*name, *value));
+            record
+        };
+        let records = [
+            record(5, &[("test/elbo", 1.0), ("vae/loss", 1.0)]),
+            record(7, &[("test/elbo", f64::NAN), ("vae/loss", 2.0)]),
+        ];
+        let steps = steps_before(&records, 7);
+        assert_eq!(steps, BTreeMap::from([("test/elbo".to_owned(), 5)]));
     }
 
     #[test]

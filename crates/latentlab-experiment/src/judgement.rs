@@ -5,14 +5,14 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
-use latentlab_core::{Batch, GenerativeModel, Likelihood, Reconstruct, Result};
-use latentlab_data::{Dataset, Split};
+use latentlab_core::{Batch, Error, GenerativeModel, Likelihood, Reconstruct, Result};
+use latentlab_data::{Dataset, Source, Split};
 use latentlab_metrics::{
     self as metrics, Features, Figure, Labelled, LinearProbe, Memorisation, Subsets,
 };
 use latentlab_tensor::Rng;
 
-use crate::{FeatureExtractor, evaluation::choice, likeness::Likeness};
+use crate::{FeatureExtractor, evaluation::choice, likeness::Likeness, truth::Truth};
 
 /// Neighbours that make the balls of precision and recall, and those of density and coverage: the
 /// numbers of their papers.
@@ -27,6 +27,8 @@ const SUBSETS: Subsets = Subsets {
     count: 100,
     size: 1000,
 };
+/// Parts whose classifier scores are averaged (Salimans et al. 2016).
+const SCORED_PARTS: usize = 10;
 /// Samples that are looked up among all training images, at most.
 const LOOKED_UP: usize = 2_000;
 /// Rows and columns of the window of the structural similarity (Wang et al. 2004).
@@ -36,27 +38,70 @@ const CHUNK: usize = 1_000;
 const KNOWN: usize = 20_000;
 /// Draws of importance samples, all images of a batch together, that a model makes at once.
 const DRAWS: usize = 20_000;
+/// Samples below which figures say more about their number than about the samples.
+const MANY: usize = 1_000;
 
-/// Figures by their names, in the order in which they are worth reading.
-pub type Figures = Vec<(String, Figure)>;
+type Figures = Vec<(String, Figure)>;
+
+/// What there was to say of a model, or of pictures.
+#[derive(Clone, Debug, Default)]
+pub struct Judgement {
+    /// Figures by their names, in the order in which they are worth reading.
+    pub figures: Figures,
+    /// What to know when reading them, and which could not be had and why.
+    pub notes: Vec<String>,
+}
+
+impl Judgement {
+    /// The figure of that name.
+    pub fn get(&self, name: &str) -> Option<Figure> {
+        let mut figures = self.figures.iter();
+        figures.find_map(|(known, figure)| (known == name).then_some(*figure))
+    }
+
+    fn put(&mut self, name: &str, figure: Figure) {
+        self.figures.push((name.to_owned(), figure));
+    }
+
+    /// Takes figures in, or leaves them out with the reason where the images do not allow them.
+    fn attempt<const N: usize>(
+        &mut self,
+        names: [&str; N],
+        found: Result<[Figure; N]>,
+    ) -> Result<()> {
+        match found {
+            Ok(found) => names
+                .into_iter()
+                .zip(found)
+                .for_each(|(name, figure)| self.put(name, figure)),
+            Err(Error::Data(reason)) => self
+                .notes
+                .push(format!("{} left out: {reason}", names.join(", "))),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
 
 /// What models and pictures are judged by.
 pub struct Judge {
     dataset: Arc<Dataset>,
     likeness: Option<Likeness>,
+    truth: Option<Truth>,
     images: usize,
     /// Where the models are.
     device: Device,
 }
 
 impl Judge {
-    /// A judge who compares with at most `images` test images of `dataset`, by `features` if there
-    /// are any. The models that are judged are on `device`.
+    /// A judge who compares with at most `images` test images of `dataset`, which is of `source`, by
+    /// `features` if there are any. The models that are judged are on `device`.
     ///
     /// # Errors
     /// If the features are for other images.
     pub fn new(
         dataset: Arc<Dataset>,
+        source: &Source,
         features: Option<FeatureExtractor>,
         images: usize,
         device: &Device,
@@ -66,6 +111,7 @@ impl Judge {
             images: images.min(dataset.len(Split::Test)),
             dataset,
             likeness: None,
+            truth: Truth::of(source),
         };
         if let Some(features) = features {
             features.check(judge.dataset.info())?;
@@ -89,75 +135,112 @@ impl Judge {
         model: &dyn GenerativeModel,
         samples: usize,
         draws: usize,
-    ) -> Result<Figures> {
-        let mut figures = Figures::new();
+    ) -> Result<Judgement> {
+        let mut judgement = Judgement::default();
         if let Some(sampler) = model.sampler() {
             let mut rng = self.stream("samples");
             let drawn = sampler.sample_in_batches(samples, CHUNK, &mut rng)?;
-            figures.extend(self.samples(&drawn)?);
+            judgement = self.samples(&drawn)?;
         }
         if let Some(likelihood) = model.likelihood() {
-            figures.extend(self.likelihood(likelihood, draws)?);
+            judgement
+                .figures
+                .extend(self.likelihood(likelihood, draws)?);
         }
         if let Some(reconstructor) = model.reconstructor() {
-            figures.extend(self.reconstruction(reconstructor)?);
-            figures.extend(self.representation(reconstructor)?);
+            judgement
+                .figures
+                .extend(self.reconstruction(reconstructor)?);
+            self.representation(reconstructor, &mut judgement)?;
         }
         if let Some(classifier) = model.classifier() {
             let found = metrics::classification(classifier, self.test())?;
             let figure = |value| of_real(value, found.images);
-            figures.push(("test/accuracy".to_owned(), figure(found.accuracy)));
-            figures.push(("test/cross_entropy".to_owned(), figure(found.cross_entropy)));
+            judgement.put("test/accuracy", figure(found.accuracy));
+            judgement.put("test/cross_entropy", figure(found.cross_entropy));
         }
-        Ok(figures)
+        Ok(judgement)
     }
 
-    /// How `samples` `[N, C, H, W]` compare with the test images.
+    /// How `samples` `[N, C, H, W]` compare with the test images, and with the distribution of the
+    /// data where that is known. What so few, or such, samples do not allow is left out.
     ///
     /// # Errors
-    /// If there are too few to compare.
-    pub fn samples(&self, samples: &Tensor) -> Result<Figures> {
-        let mut figures = Figures::new();
-        let mut put = |name: &str, figure| figures.push((format!("samples/{name}"), figure));
-        if let Some(likeness) = &self.likeness {
-            let seen = likeness.look(samples)?;
-            for (name, figure) in likeness.in_passing(&seen)? {
-                put(name, figure);
-            }
-            let (real, generated) = (&likeness.real, &seen.features);
-            // Subsets of all there is would be the same each time, and tell no deviation.
-            let least = real.count().min(generated.count());
-            let subsets = Subsets {
-                size: SUBSETS.size.min(least.div_ceil(2)),
-                ..SUBSETS
-            };
-            let mut rng = self.stream("kernel");
-            let kernel = metrics::kernel_distance(real, generated, subsets, &mut rng)?;
-            put("kernel_distance", kernel.distance);
-            let found = metrics::precision_recall(real, generated, PRECISION_NEIGHBOURS)?;
-            put("precision", found.precision);
-            put("recall", found.recall);
-            let found = metrics::density_coverage(real, generated, DENSITY_NEIGHBOURS)?;
-            put("density", found.density);
-            put("coverage", found.coverage);
-            if let Some(probabilities) = &seen.probabilities {
-                let mixed = self
-                    .stream("classifier_score")
-                    .permutation(generated.count());
-                let mixed: Vec<usize> = mixed.into_iter().map(|place| place as usize).collect();
-                let score = metrics::classifier_score(&probabilities.select(&mixed)?, 10)?;
-                put("classifier_score", score);
-            }
-            let mut rng = self.stream("diversity");
-            put(
-                "diversity",
-                metrics::diversity(real, generated, PAIRS, &mut rng)?,
-            );
+    /// If they are no numbers or of another shape.
+    pub fn samples(&self, samples: &Tensor) -> Result<Judgement> {
+        let mut judgement = Judgement::default();
+        let count = samples.dim(0)?;
+        if count < MANY {
+            judgement.notes.push(format!(
+                "{count} samples are few: most figures of samples move with their number, so compare \
+                 them with those of as many (`frechet` with `frechet_of_data`)"
+            ));
         }
-        put("spread", metrics::pixel_deviation(samples)?);
-        let found = self.memorisation(samples)?;
-        put("nearest_training_image", found.ratio);
-        Ok(figures)
+        if let Some(likeness) = &self.likeness {
+            self.compare(likeness, samples, &mut judgement)?;
+        }
+        if let Some(truth) = &self.truth {
+            for (name, figure) in truth.compare(samples)? {
+                judgement.put(&format!("samples/{name}"), figure);
+            }
+        }
+        judgement.put("samples/spread", metrics::pixel_deviation(samples)?);
+        let found = self.memorisation(samples).map(|found| [found.ratio]);
+        judgement.attempt(["samples/nearest_training_image"], found)?;
+        Ok(judgement)
+    }
+
+    /// How the features of samples compare with those of the test images.
+    fn compare(
+        &self,
+        likeness: &Likeness,
+        samples: &Tensor,
+        judgement: &mut Judgement,
+    ) -> Result<()> {
+        let seen = likeness.look(samples)?;
+        for (name, figure) in likeness.in_passing(&seen)? {
+            judgement.put(&format!("samples/{name}"), figure);
+        }
+        let (real, generated) = (&likeness.real, &seen.features);
+        let found = self.distance_of_data(likeness, generated.count());
+        judgement.attempt(["samples/frechet_of_data"], found.map(|found| [found]))?;
+        // Subsets of all there is would be the same each time, and tell no deviation.
+        let least = real.count().min(generated.count());
+        let subsets = Subsets {
+            size: SUBSETS.size.min(least.div_ceil(2)),
+            ..SUBSETS
+        };
+        let mut rng = self.stream("kernel");
+        let found = metrics::kernel_distance(real, generated, subsets, &mut rng);
+        let found = found.map(|found| [found.distance]);
+        judgement.attempt(["samples/kernel_distance"], found)?;
+        let found = metrics::precision_recall(real, generated, PRECISION_NEIGHBOURS);
+        let found = found.map(|found| [found.precision, found.recall]);
+        judgement.attempt(["samples/precision", "samples/recall"], found)?;
+        let found = metrics::density_coverage(real, generated, DENSITY_NEIGHBOURS);
+        let found = found.map(|found| [found.density, found.coverage]);
+        judgement.attempt(["samples/density", "samples/coverage"], found)?;
+        if let Some(probabilities) = &seen.probabilities {
+            let mixed = self
+                .stream("classifier_score")
+                .permutation(generated.count());
+            let mixed: Vec<usize> = mixed.into_iter().map(|place| place as usize).collect();
+            let score = metrics::classifier_score(&probabilities.select(&mixed)?, SCORED_PARTS);
+            judgement.attempt(["samples/classifier_score"], score.map(|score| [score]))?;
+        }
+        let mut rng = self.stream("diversity");
+        let found = metrics::diversity(real, generated, PAIRS, &mut rng);
+        judgement.attempt(["samples/diversity"], found.map(|found| [found]))
+    }
+
+    /// The Fréchet distance that `count` training images come to, or as many as there are: what a
+    /// perfect model would have, which is not 0.
+    fn distance_of_data(&self, likeness: &Likeness, count: usize) -> Result<Figure> {
+        let mut features = Vec::new();
+        for batch in self.batches(Split::Train, count) {
+            features.push(likeness.features(&batch?.images)?);
+        }
+        likeness.distance(&Features::of(&Tensor::cat(&features, 0)?)?)
     }
 
     /// Samples and test images, looked up among all training images by their values.
@@ -227,20 +310,19 @@ impl Judge {
     }
 
     /// What the latent vectors know: their distribution, and the classes where there are labels.
-    fn representation(&self, model: &dyn Reconstruct) -> Result<Figures> {
+    fn representation(&self, model: &dyn Reconstruct, judgement: &mut Judgement) -> Result<()> {
         let (test, test_labels) = self.codes(model, Split::Test, self.images)?;
-        let mut figures = Figures::new();
         let known = KNOWN.min(self.dataset.len(Split::Train));
         let (train, train_labels) = self.codes(model, Split::Train, known)?;
         if let (Some(train_labels), Some(test_labels)) = (train_labels, test_labels) {
             let known = Labelled::new(&train, &train_labels)?;
             let asked = Labelled::new(&test, &test_labels)?;
-            let vote = metrics::neighbour_accuracy(known, asked, VOTERS)?;
-            let probe = LinearProbe::fit(known)?.accuracy(asked)?;
-            figures.push(("latent/neighbour_accuracy".to_owned(), vote));
-            figures.push(("latent/linear_probe_accuracy".to_owned(), probe));
+            let vote = metrics::neighbour_accuracy(known, asked, VOTERS);
+            judgement.attempt(["latent/neighbour_accuracy"], vote.map(|vote| [vote]))?;
+            let probe = LinearProbe::fit(known).and_then(|probe| probe.accuracy(asked));
+            judgement.attempt(["latent/linear_probe_accuracy"], probe.map(|probe| [probe]))?;
         }
-        Ok(figures)
+        Ok(())
     }
 
     fn codes(

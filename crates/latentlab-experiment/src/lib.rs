@@ -25,6 +25,7 @@ mod evenly;
 mod expectation;
 mod features;
 mod figures;
+mod glossary;
 pub mod judgement;
 mod latent_map;
 pub mod launch;
@@ -42,6 +43,7 @@ mod run_dir;
 mod session;
 mod side_by_side;
 pub mod train;
+mod truth;
 
 pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;

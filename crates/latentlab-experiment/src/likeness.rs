@@ -68,12 +68,26 @@ impl Likeness {
         })
     }
 
+    /// Whether the features are those of a classifier.
+    pub fn has_classes(&self) -> bool {
+        self.classes.is_some()
+    }
+
+    /// The features of images `[N, C, H, W]` alone.
+    pub fn features(&self, images: &Tensor) -> Result<Tensor> {
+        self.extractor.of(images)
+    }
+
+    /// The Fréchet distance of other images' features to those of the test images.
+    pub fn distance(&self, features: &Features) -> Result<Figure> {
+        frechet_distance(&self.moments, &Moments::of(features)?)
+    }
+
     /// The figures that are cheap enough to be told during training: `frechet`, and of a
     /// classifier `sure` (the share that it is at least 90 % sure of), `classes` (those with at
     /// least one sample in a hundred) and `class_divergence` (nats).
     pub fn in_passing(&self, seen: &Seen) -> Result<Vec<(&'static str, Figure)>> {
-        let generated = Moments::of(&seen.features)?;
-        let mut figures = vec![("frechet", frechet_distance(&self.moments, &generated)?)];
+        let mut figures = vec![("frechet", self.distance(&seen.features)?)];
         if let (Some(real), Some(probabilities)) = (&self.classes, &seen.probabilities) {
             let counts = ClassCounts::predicted(probabilities);
             let shares = counts.shares()?;

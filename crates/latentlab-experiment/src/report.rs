@@ -16,6 +16,7 @@ use toml::Table;
 use crate::{
     Environment, Experiment, Result, RunRecord,
     figures::{grouped, number},
+    glossary::look_up,
     markup::escape,
     page::{self, fold},
     plots::charts,
@@ -63,10 +64,18 @@ fn heading(name: &str, experiment: &Experiment, summary: &Summary, ending: &str)
     )
 }
 
-/// The last value of every figure; parts of one quantity are folded away.
+/// The last value of every figure, with its step where it is older than the rest; parts of one
+/// quantity are folded away, and what the figures mean.
 fn figures(summary: &Summary) -> String {
     let last = summary.metrics.iter();
-    let groups = grouped(last.map(|(key, value)| (key.as_str(), number(*value))));
+    let groups = grouped(last.map(|(key, value)| {
+        let value = number(*value);
+        let value = match summary.recorded_at.get(key) {
+            Some(step) => format!("{value} (step {step})"),
+            None => value,
+        };
+        (key.as_str(), value)
+    }));
     if groups.is_empty() {
         return String::new();
     }
@@ -78,8 +87,25 @@ fn figures(summary: &Summary) -> String {
             true => folded.push_str(&fold(&format!("{name}/..."), &table)),
         }
     }
-    let contents = format!("<div class=\"figures\">\n{tables}</div>\n{folded}");
+    let meanings = fold("What the figures mean", &meanings(summary));
+    let contents = format!("<div class=\"figures\">\n{tables}</div>\n{folded}{meanings}");
     page::section("Final figures", &contents)
+}
+
+/// The glossary of the figures that there are.
+fn meanings(summary: &Summary) -> String {
+    let mut rows: Vec<(&str, String)> = Vec::new();
+    for entry in summary.metrics.keys().filter_map(|key| look_up(key)) {
+        if rows.iter().all(|(name, _)| *name != entry.name) {
+            let (unit, meaning) = (entry.unit, entry.meaning);
+            let better = match entry.side() {
+                "" => String::new(),
+                side => format!(", {side} is better"),
+            };
+            rows.push((entry.name, format!("{meaning} ({unit}{better})")));
+        }
+    }
+    table(&rows)
 }
 
 fn table(rows: &[(&str, String)]) -> String {

@@ -206,6 +206,13 @@ impl RunRecord {
     }
 }
 
+/// Whether a process is at work on the run in `directory`.
+pub(crate) fn is_locked(directory: &Path) -> bool {
+    let lock = File::open(directory.join("LOCK"));
+    // A shared lock, so that several who look do not take each other for a training.
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+}
+
 /// The path of a file that every run directory has.
 ///
 /// # Errors
@@ -254,7 +261,9 @@ mod tests {
         held.write("run.json", b"{}").unwrap();
         let message = RunDir::open(&out).unwrap_err().to_string();
         assert!(message.contains("in use"), "{message}");
+        assert!(is_locked(&out));
         drop(held);
+        assert!(!is_locked(&out));
         assert!(RunDir::open(&out).is_ok());
     }
 

@@ -8,7 +8,7 @@ use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 
-use crate::{Error, Experiment, Result, error::guarded};
+use crate::{Error, Experiment, Result, error::guarded, run_dir::is_locked};
 
 /// An experiment brought to life.
 pub struct Session {
@@ -89,9 +89,13 @@ impl Session {
             false => checkpoints.latest()?,
         };
         let snapshot = snapshot.ok_or_else(|| {
-            let problem = match best {
-                true => "no checkpoint is marked as the best; set `checkpoint.best.metric`",
-                false => "there is no checkpoint; take the run up again with `resume`",
+            let problem = match (best, is_locked(directory)) {
+                (true, _) => "no checkpoint is marked as the best; set `checkpoint.best.metric`",
+                (false, true) => {
+                    "there is no checkpoint yet: the run is being trained, and leaves one every \
+                     `checkpoint.every` steps"
+                }
+                (false, false) => "there is no checkpoint; take the run up again with `resume`",
             };
             Error::format(&directory.join("checkpoints"), problem)
         })?;

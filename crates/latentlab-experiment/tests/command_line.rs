@@ -78,6 +78,31 @@ fn wrong_keys_and_values_name_the_field_and_the_valid_ones() {
         ("steps=0", vec!["steps", "at least 1"]),
         ("device=tpu", vec!["tpu", "cuda:N"]),
         ("checkpoint.every=-1", vec!["checkpoint.every"]),
+        (
+            "checkpoint.best.metric=test/elbow",
+            vec!["checkpoint.best.goal", "`min` or `max`"],
+        ),
+        (
+            "checkpoint.best={metric = 'test/elbo', goal = 'max'}",
+            vec!["checkpoint.best.metric", "test/elbo", "samples/frechet"],
+        ),
+        (
+            "stop.patience={metric = 'samples/frechett', goal = 'min', evaluations = 3}",
+            vec!["stop.patience.metric", "did you mean `samples/frechet`?"],
+        ),
+        (
+            "stop.patience={metric = 'genrator/loss', evaluations = 3}",
+            vec!["stop.patience.metric", "did you mean `generator`?"],
+        ),
+        ("data.name=folder", vec!["data.dir", "missing"]),
+        (
+            "data={name = 'idx', dir = 'no/such'}",
+            vec!["data.dir", "no/such", "seen from"],
+        ),
+        (
+            "evaluate.features=mine.safetensors",
+            vec!["evaluate.features", "mine.safetensors", "digits"],
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("run");
@@ -254,11 +279,12 @@ fn papers_are_listed_with_their_hours_and_a_missing_run_fails_the_check() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(
-        text.matches("has not ended; `papers packing` makes it")
-            .count(),
-        20
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(
+        text.starts_with("packing: 20 of 20 runs have not ended"),
+        "{text}"
     );
+    assert!(text.ends_with("`papers packing` makes them\n"), "{text}");
     assert!(!runs.exists(), "a check trains nothing");
     let (code, text) = failure(&["papers", "vae-2x265"]);
     assert_eq!(code, 2);

@@ -6,8 +6,11 @@ use assert_cmd::Command;
 use candle_core::{DType, Device};
 use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Dataset, Split};
-use latentlab_experiment::{FeatureExtractor, judgement::Judge};
-use latentlab_metrics::{Figure, classification};
+use latentlab_experiment::{
+    FeatureExtractor,
+    judgement::{Judge, Judgement},
+};
+use latentlab_metrics::classification;
 use latentlab_tensor::Rng;
 use serde_json::Value;
 
@@ -73,7 +76,17 @@ fn the_classifier_that_comes_with_the_program_is_right_99_times_of_100() {
 /// Who compares by the digits' features with so many test images.
 fn judge(dataset: &Arc<Dataset>, images: usize) -> Judge {
     let features = FeatureExtractor::digits().unwrap();
-    Judge::new(Arc::clone(dataset), Some(features), images, &Device::Cpu).unwrap()
+    let source = DataConfig::from_table(&toml::toml! { name = "mnist" })
+        .unwrap()
+        .source;
+    Judge::new(
+        Arc::clone(dataset),
+        &source,
+        Some(features),
+        images,
+        &Device::Cpu,
+    )
+    .unwrap()
 }
 
 #[test]
@@ -90,8 +103,8 @@ fn images_sorted_by_class_score_as_well_as_mixed_ones() {
     let sorted = dataset
         .images(Split::Test, &by_class, &Device::Cpu)
         .unwrap();
-    let figures = judge.samples(&sorted.images).unwrap();
-    let look = |name: &str| figures.iter().find(|(found, _)| found == name).unwrap().1;
+    let judgement = judge.samples(&sorted.images).unwrap();
+    let look = |name: &str| judgement.get(name).unwrap();
     let score = look("samples/classifier_score").value;
     assert!(
         score > 8.0,
@@ -111,11 +124,11 @@ fn real_images_are_like_real_images_and_noise_is_not() {
     let noise = rng
         .uniform(0.0, 1.0, (1000, 1, 28, 28), DType::F32, &Device::Cpu)
         .unwrap();
-    let figures = |images| -> Vec<(String, Figure)> { judge.samples(images).unwrap() };
-    let (of_real, of_noise) = (figures(&real.images), figures(&noise));
-    let look = |figures: &[(String, Figure)], name: &str| {
-        let found = figures.iter().find(|(found, _)| found == name);
-        found.unwrap_or_else(|| panic!("no {name}")).1
+    let of_real = judge.samples(&real.images).unwrap();
+    let of_noise = judge.samples(&noise).unwrap();
+    let look = |judgement: &Judgement, name: &str| {
+        let found = judgement.get(name);
+        found.unwrap_or_else(|| panic!("no {name}"))
     };
     for (name, higher_is_better) in [
         ("samples/frechet", false),
@@ -135,6 +148,12 @@ fn real_images_are_like_real_images_and_noise_is_not() {
         );
         assert!(good.generated == 1000, "{name}: {good:?}");
     }
+    let (distance, of_data) = ("samples/frechet", "samples/frechet_of_data");
+    let times = look(&of_real, distance).value / look(&of_real, of_data).value;
+    assert!(
+        (0.5..2.0).contains(&times),
+        "other real images, other distance: {times}"
+    );
     assert!(look(&of_real, "samples/sure").value > 0.97);
     assert_eq!(look(&of_real, "samples/classes").value, 10.0);
     let ratio = look(&of_real, "samples/nearest_training_image").value;
@@ -179,7 +198,7 @@ fn evaluate_prints_what_the_model_can_be_asked_for_with_counts() {
     );
     assert!(bound["standard_error"].as_f64().unwrap() > 0.0);
     assert!(value(&found, "test/log_likelihood") >= value(&found, "test/elbo") - 1.0);
-    let words = latentlab(&["evaluate", &run, "--samples", "300", "--features", "pixels"]);
+    let words = latentlab(&["evaluate", &run, "--samples", "300", "--by", "pixels"]);
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.contains("features: pixels") && words.contains("300 real, 300 generated"));
 }
@@ -201,7 +220,7 @@ fn a_network_of_a_run_judges_the_samples_of_others() {
         &game,
         "--samples",
         "200",
-        "--features",
+        "--by",
         &file,
         "--json",
     ]);
@@ -239,6 +258,44 @@ fn a_folder_of_pictures_from_any_program_is_judged() {
     );
     let count = &found["figures"]["samples/frechet"]["generated"];
     assert_eq!(count.as_u64(), Some(60));
+    let notes = found["notes"].to_string();
+    assert!(notes.contains("60 samples are few"), "{notes}");
+    assert!(
+        notes.contains("60 of 60 pictures were of another size"),
+        "{notes}"
+    );
+    // Few enough to say nothing at all.
+    for place in 9..60 {
+        fs::remove_file(folder.path().join(format!("{place}.png"))).unwrap();
+    }
+    let (code, message) = failure(&["evaluate", "--against", &path]);
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("holds 9 pictures") && message.contains(&path),
+        "{message}"
+    );
+}
+
+#[test]
+fn samples_of_a_known_distribution_are_held_to_it_and_what_they_do_not_allow_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let dice = smoke(folder.path(), "gan-dice", &[]);
+    let found = json(&["evaluate", &dice, "--samples", "1000", "--json"]);
+    assert!((0.0..=1.0).contains(&value(&found, "samples/total_variation")));
+    assert!(value(&found, "samples/jensen_shannon") >= 0.0);
+    let notes = found["notes"].to_string();
+    assert!(
+        notes.contains("nearest_training_image left out: half of the held-out images"),
+        "every face of a die has been thrown before: {notes}"
+    );
+    let ring = smoke(folder.path(), "gan-ring", &[]);
+    let found = json(&["evaluate", &ring, "--samples", "1000", "--json"]);
+    for name in ["modes", "high_quality", "nearest_training_image"] {
+        assert!(value(&found, &format!("samples/{name}")) >= 0.0);
+    }
+    let (code, message) = failure(&["evaluate", &ring, "--importance", "5"]);
+    assert_eq!(code, Some(2));
+    assert!(message.contains("`gan` has no likelihood"), "{message}");
 }
 
 #[test]
@@ -254,14 +311,20 @@ fn what_cannot_be_judged_is_refused_with_a_way_out() {
             vec!["--samples 1", "from 10"],
         ),
         (
-            vec![
-                "evaluate",
-                "--against",
-                &empty,
-                "--features",
-                "no.safetensors",
-            ],
-            vec!["no.safetensors"],
+            vec!["evaluate", "--against", &empty, "--by", "no.safetensors"],
+            vec!["`--by`", "no.safetensors"],
+        ),
+        (
+            vec!["evaluate", "--against", "no/such/folder"],
+            vec!["--against", "no/such/folder"],
+        ),
+        (
+            vec!["evaluate", "--against", &empty, "--samples", "-5"],
+            vec!["-5", "--samples"],
+        ),
+        (
+            vec!["evaluate", "--against", &empty, "--importance", "5"],
+            vec!["--importance", "--against"],
         ),
     ] {
         let (_, message) = failure(&arguments);

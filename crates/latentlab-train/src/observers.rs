@@ -104,11 +104,10 @@ impl View<'_> {
 }
 
 /// Which values of a metric are better.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Low ones.
-    #[default]
     Min,
     /// High ones.
     Max,

@@ -1,11 +1,14 @@
 //! `latentlab evaluate`: what a trained model, or a folder of pictures, is worth.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use candle_core::{Device, Tensor};
 use clap::Args;
 use latentlab_core::{Registry, ValueRange};
-use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_data::{DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
 use serde_json::{Map, Value, json};
 
@@ -14,8 +17,11 @@ use crate::{
     Error, FeatureExtractor, Result, Session,
     evaluation::choice,
     figures::{grouped, number},
-    judgement::{Figures, Judge},
+    judgement::{Judge, Judgement},
 };
+
+/// Pictures and samples, at least: below that nothing can be said.
+const LEAST: usize = 10;
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -25,18 +31,28 @@ pub(super) struct Arguments {
     #[arg(value_name = "DIR", required_unless_present = "against")]
     run: Option<PathBuf>,
     /// Judge the PNG and JPEG files in a folder, from any program, instead of a model
-    #[arg(long, value_name = "DIR_OF_IMAGES")]
+    #[arg(long, value_name = "DIR_OF_IMAGES", conflicts_with_all = ["importance", "best"])]
     against: Option<PathBuf>,
     /// Samples to draw, and test images to compare them with, at most
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10_000,
+        allow_negative_numbers = true
+    )]
     samples: usize,
     /// Importance samples of the bound on log p(x) of each test image; 0 leaves it out
-    #[arg(long, value_name = "K", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "K",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     importance: usize,
     /// What to compare by: digits, pixels, or the file of a feature network; digits on MNIST and
     /// pixels elsewhere without it
     #[arg(long, value_name = "NAME|FILE")]
-    features: Option<String>,
+    by: Option<String>,
     /// Take the best checkpoint instead of the latest
     #[arg(long)]
     best: bool,
@@ -46,7 +62,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    super::draw::within("--samples", arguments.samples, 10, 1_000_000)?;
+    super::draw::within("--samples", arguments.samples, LEAST, 1_000_000)?;
     let session = match &arguments.run {
         Some(run) => Some(Session::of_run(run, registry, arguments.best)?),
         None => None,
@@ -62,66 +78,126 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             (data.source, Arc::new(dataset))
         }
     };
-    let wanted = arguments.features.as_deref().unwrap_or("auto");
-    let features = match FeatureExtractor::choose(wanted, &source, registry)? {
+    let wanted = arguments.by.as_deref().unwrap_or("auto");
+    let features = match FeatureExtractor::choose("--by", wanted, &source, registry)? {
         None if wanted == "auto" => Some(FeatureExtractor::Pixels),
         chosen => chosen,
     };
     let device = session.as_ref().map(|(session, _)| session.device.clone());
     let device = device.unwrap_or(Device::Cpu);
-    let judge = Judge::new(Arc::clone(&dataset), features, arguments.samples, &device)?;
-    let (subject, figures) = match (&arguments.against, &session) {
+    let judge = |dataset: &Arc<Dataset>| {
+        let (dataset, most) = (Arc::clone(dataset), arguments.samples);
+        Judge::new(dataset, &source, features, most, &device)
+    };
+    let (subject, compared_by, judgement) = match (&arguments.against, &session) {
         (Some(folder), _) => {
+            // Read first: they are what is most likely to be wrong.
             let pictures = pictures(folder, &dataset, arguments.samples)?;
-            (folder.display().to_string(), judge.samples(&pictures)?)
+            let judge = judge(&dataset)?;
+            let mut judgement = judge.samples(&pictures.images)?;
+            judgement.notes.extend(pictures.note);
+            (
+                folder.display().to_string(),
+                judge.features().map(str::to_owned),
+                judgement,
+            )
         }
         (None, Some((session, step))) => {
-            let model = session.shown();
-            let name = &session.experiment.model.name;
-            let figures = judge.model(model, arguments.samples, arguments.importance)?;
-            (format!("{name}, step {step}"), figures)
+            let (name, model) = (&session.experiment.model.name, session.shown());
+            if arguments.importance > 0 && model.likelihood().is_none() {
+                let problem =
+                    format!("--importance: the model `{name}` has no likelihood to bound");
+                return Err(Error::Argument(problem));
+            }
+            let judge = judge(&dataset)?;
+            let judgement = judge.model(model, arguments.samples, arguments.importance)?;
+            (
+                format!("{name}, step {step}"),
+                judge.features().map(str::to_owned),
+                judgement,
+            )
         }
         (None, None) => return Err(Error::Argument("nothing to judge".to_owned())),
     };
     match arguments.json {
-        true => say(in_json(&subject, judge.features(), &figures).to_string()),
-        false => say(in_words(&subject, judge.features(), &figures)),
+        true => say(in_json(&subject, compared_by.as_deref(), &judgement).to_string()),
+        false => say(in_words(&subject, compared_by.as_deref(), &judgement)),
     }
     Ok(0)
 }
 
+/// Pictures from elsewhere.
+struct Pictures {
+    /// `[N, C, H, W]`, in the form of the images that they are compared with.
+    images: Tensor,
+    /// What was done to bring them into that form, if it was more than reading them.
+    note: Option<String>,
+}
+
 /// The pictures in `folder`, at most `most`, in the form of the images of `dataset`.
-fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<Tensor> {
+fn pictures(folder: &Path, dataset: &Dataset, most: usize) -> Result<Pictures> {
     let info = dataset.info();
     let shape = info.shape;
     if shape.height != shape.width
         || !matches!(shape.channels, 1 | 3)
         || info.range != ValueRange::Unit
     {
-        let problem = "pictures can be compared with square images of 1 or 3 channels only";
+        let problem = "--against: pictures can be compared with square images of 1 or 3 channels \
+                       only";
         return Err(Error::Argument(problem.to_owned()));
     }
-    let mut table = toml::Table::new();
-    table.insert("name".to_owned(), "folder".into());
-    table.insert("dir".to_owned(), folder.display().to_string().into());
-    table.insert("size".to_owned(), (shape.height as i64).into());
-    table.insert("channels".to_owned(), (shape.channels as i64).into());
-    table.insert("test_fraction".to_owned(), 0.0.into());
-    let config = DataConfig::from_table(&table)?;
+    if !folder.is_dir() {
+        let problem = format!("--against: there is no folder {}", folder.display());
+        return Err(Error::Argument(problem));
+    }
+    let source = Folder {
+        dir: folder.to_owned(),
+        size: shape.height as u32,
+        channels: shape.channels,
+        test_fraction: 0.0,
+    };
+    let resized = source
+        .sizes()
+        .map_err(latentlab_core::Error::from)?
+        .into_iter()
+        .filter(|size| *size != [source.size; 2])
+        .count();
+    let config = DataConfig {
+        source: Source::Folder(source),
+        options: Options::default(),
+    };
     let pictures = Dataset::open(&config).map_err(latentlab_core::Error::from)?;
-    let places = choice(pictures.len(Split::Train), most);
-    Ok(pictures.images(Split::Train, &places, &Device::Cpu)?.images)
+    let count = pictures.len(Split::Train);
+    if count < LEAST {
+        return Err(Error::Argument(format!(
+            "{} holds {count} pictures, which is too few to judge: {LEAST} are the least, some \
+             thousand tell more",
+            folder.display()
+        )));
+    }
+    let side = shape.height;
+    let places = choice(count, most);
+    Ok(Pictures {
+        images: pictures.images(Split::Train, &places, &Device::Cpu)?.images,
+        note: (resized > 0).then(|| {
+            format!(
+                "{resized} of {count} pictures were of another size and resized to {side}x{side}, \
+                 which blurs them: figures tell of that as well"
+            )
+        }),
+    })
 }
 
 const NOT_FID: &str = "not comparable with published FID, KID or inception scores, whose features \
                        are Inception v3's";
 
-fn in_words(subject: &str, features: Option<&str>, figures: &Figures) -> String {
+fn in_words(subject: &str, features: Option<&str>, judgement: &Judgement) -> String {
     let mut text = subject.to_owned();
     if let Some(features) = features {
         text.push_str(&format!("\nfeatures: {features} ({NOT_FID})"));
     }
-    let named = figures
+    let named = judgement
+        .figures
         .iter()
         .map(|(name, figure)| (name.as_str(), *figure));
     for group in grouped(named) {
@@ -134,6 +210,10 @@ fn in_words(subject: &str, features: Option<&str>, figures: &Figures) -> String 
             ));
         }
     }
+    for note in &judgement.notes {
+        text.push_str(&format!("\nnote: {note}"));
+    }
+    text.push_str("\nwhat each figure is: `list --figures`");
     text
 }
 
@@ -152,8 +232,9 @@ fn counts(figure: &Figure) -> String {
     }
 }
 
-fn in_json(subject: &str, features: Option<&str>, figures: &Figures) -> Value {
-    let figures: Map<String, Value> = figures
+fn in_json(subject: &str, features: Option<&str>, judgement: &Judgement) -> Value {
+    let figures: Map<String, Value> = judgement
+        .figures
         .iter()
         .map(|(name, figure)| {
             let figure = json!({
@@ -169,6 +250,7 @@ fn in_json(subject: &str, features: Option<&str>, figures: &Figures) -> Value {
         "subject": subject,
         "features": features,
         "note": features.map(|_| NOT_FID),
+        "notes": judgement.notes,
         "figures": figures,
     })
 }

@@ -14,7 +14,7 @@ pub(super) struct Arguments {
     /// The run directory of a model that classifies or encodes
     #[arg(value_name = "DIR")]
     run: PathBuf,
-    /// The file to write, for `evaluate --features FILE`
+    /// The file to write, for `evaluate --by FILE`
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
     /// Take the best checkpoint instead of the latest

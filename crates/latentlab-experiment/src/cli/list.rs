@@ -1,4 +1,4 @@
-//! `latentlab list`: what there is to run, or the runs that there are.
+//! `latentlab list`: what there is to run, the runs that there are, what their figures mean.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use latentlab_core::Registry;
 use serde_json::{Value, json};
 
 use super::say;
-use crate::{Error, Result, RunRecord, library};
+use crate::{Error, Result, RunRecord, Status, glossary::FIGURES, library, run_dir::is_locked};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -18,6 +18,9 @@ pub(super) struct Arguments {
     /// List the runs in DIR and its folders instead, the oldest first
     #[arg(value_name = "DIR")]
     runs: Option<PathBuf>,
+    /// List the figures of runs instead, with their units and meanings
+    #[arg(long, conflicts_with = "runs")]
+    figures: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -25,9 +28,26 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     match &arguments.runs {
+        _ if arguments.figures => list_figures(arguments.json),
         Some(folder) => list_runs(folder, arguments.json),
         None => list_parts(arguments, registry),
     }
+}
+
+fn list_figures(json: bool) -> Result<u8> {
+    for entry in &FIGURES {
+        let (name, unit, side, meaning) = (entry.title(), entry.unit, entry.side(), entry.meaning);
+        let better = match side {
+            "" => String::new(),
+            side => format!(", {side} is better"),
+        };
+        say(match json {
+            true => json!({"name": name, "unit": unit, "better": entry.better, "meaning": meaning})
+                .to_string(),
+            false => format!("{name} ({unit}{better})\n    {meaning}"),
+        });
+    }
+    Ok(0)
 }
 
 /// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
@@ -47,20 +67,20 @@ fn list_runs(folder: &Path, json: bool) -> Result<u8> {
         Err(_) => String::new(),
     };
     found.sort_by_cached_key(|run| (started(run), run.0.clone()));
-    for (directory, record) in found {
-        let directory = directory.display().to_string();
+    for (path, record) in found {
+        let status = record.as_ref().ok().map(|record| standing(&path, record));
+        let directory = path.display().to_string();
         say(match (record, json) {
             (Ok(record), true) => {
-                let (status, experiment, started) =
-                    (record.status, record.experiment, record.started);
+                let (experiment, started) = (record.experiment, record.started);
                 json!({"directory": directory, "experiment": experiment,
                        "status": status, "started": started})
                 .to_string()
             }
             (Ok(record), false) => format!(
-                "{}  {:<11}  {:<14}  {directory}",
+                "{}  {:<11}  {:<16}  {directory}",
                 record.started,
-                record.status.to_string(),
+                status.unwrap_or_default(),
                 record.experiment
             ),
             (Err(error), true) => {
@@ -70,6 +90,15 @@ fn list_runs(folder: &Path, json: bool) -> Result<u8> {
         });
     }
     Ok(0)
+}
+
+/// How a run stands: as its record says, but `killed` where that says that it is being trained and
+/// no process does.
+fn standing(directory: &Path, record: &RunRecord) -> String {
+    match record.status {
+        Status::Running if !is_locked(directory) => "killed".to_owned(),
+        status => status.to_string(),
+    }
 }
 
 fn find_runs(

@@ -77,12 +77,19 @@ fn check(arguments: &Arguments, chosen: &[papers::Paper], registry: &Registry) -
     for paper in chosen {
         let results = Results::read(paper, &arguments.runs, registry)?;
         let comparisons = results.compare(paper);
-        tell(&paper.name, &comparisons);
-        for directory in &results.missing {
-            let (name, directory) = (&paper.name, directory.display());
-            say(format!(
-                "{name}: {directory} has not ended; `papers {name}` makes it"
-            ));
+        let (name, count) = (&paper.name, paper.count());
+        match &results.missing[..] {
+            [] => tell(name, &comparisons),
+            [first, ..] => {
+                let (missing, first) = (results.missing.len(), first.display());
+                if missing < count {
+                    tell(name, &comparisons);
+                }
+                say(format!(
+                    "{name}: {missing} of {count} runs have not ended, first {first}; `papers \
+                     {name}` makes them"
+                ));
+            }
         }
         let is_well = |comparison: &Comparison| comparison.outcome.is_well();
         all_well &= results.missing.is_empty() && comparisons.iter().all(is_well);

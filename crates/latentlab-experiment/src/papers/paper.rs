@@ -129,6 +129,11 @@ impl Paper {
         Experiment::resolve(&file, &changes, registry)
     }
 
+    /// How many trainings it takes.
+    pub fn count(&self) -> usize {
+        self.runs.iter().map(|run| run.seeds.len()).sum()
+    }
+
     /// The run of this name; every name that this file uses is one.
     pub(super) fn run(&self, name: &str) -> Option<&Run> {
         self.runs.iter().find(|run| run.name == name)

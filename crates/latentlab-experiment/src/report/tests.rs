@@ -1,6 +1,6 @@
 //! Tests of the report as a whole.
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use super::*;
 use crate::{Expectation, Status};
@@ -32,6 +32,7 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
         metrics: metrics
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
+        recorded_at: BTreeMap::new(),
         images_per_second: 9.876 / elapsed_s,
         wall_s: elapsed_s,
     };
@@ -88,6 +89,7 @@ fn expectation_row(value: f64, step: u64) -> String {
         step,
         params_sha256: String::new(),
         metrics: Default::default(),
+        recorded_at: BTreeMap::new(),
         images_per_second: 1.0,
         wall_s: 1.0,
     };

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Error, Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
-    figures::last_values,
+    figures::{last_values, number, steps_before},
     latent_map,
     plots::{animation, plots},
     report::report,
@@ -46,6 +46,10 @@ pub struct Summary {
     pub params_sha256: String,
     /// The last finite value of every figure in `metrics.jsonl`.
     pub metrics: BTreeMap<String, f64>,
+    /// The step of each figure that was not recorded in the last one: after an interruption those of
+    /// the last evaluation before it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub recorded_at: BTreeMap<String, u64>,
     /// Training images in each second of training, since the run was last taken up.
     pub images_per_second: f64,
     /// Seconds of training, in all.
@@ -60,7 +64,11 @@ impl Ended {
         for (name, value) in &self.summary.metrics {
             let shown = ["test/", "validation/", "samples/"];
             if shown.iter().any(|group| name.starts_with(group)) && !name.contains("/kl/") {
-                text.push_str(&format!("\n  {name:<28} {value:.4}"));
+                let value = number(*value);
+                text.push_str(&format!("\n  {name:<28} {value}"));
+                if let Some(step) = self.summary.recorded_at.get(name) {
+                    text.push_str(&format!(" (step {step})"));
+                }
             }
         }
         text.push_str(&expectation::closing_words(
@@ -133,6 +141,7 @@ pub(super) fn finish(
         step: ending.steps.1,
         params_sha256: sha256(&encode_tensors(&session.store.tensors())?),
         metrics: last_values(&records),
+        recorded_at: steps_before(&records, ending.steps.1),
         images_per_second: images / ending.seconds.0.max(f64::EPSILON),
         wall_s: ending.seconds.1,
     };

@@ -2,6 +2,7 @@
 
 mod complete;
 mod finish;
+mod named;
 mod observers;
 mod resume;
 
@@ -28,6 +29,7 @@ use crate::{
     error::guarded, evaluation::Evaluation, logging, run_dir,
 };
 use finish::{Ending, finish};
+use named::check_figures;
 use observers::observers;
 
 const METRICS: &str = "metrics.jsonl";
@@ -154,10 +156,12 @@ impl Prepared {
             &session.device,
         )?;
         let threads = candle_core::utils::get_num_threads();
+        let evaluation = Evaluation::of(&session, registry)?;
+        check_figures(&session, &evaluation)?;
         Ok(Self {
             trainer: trainer(&session)?,
             loader,
-            evaluation: Evaluation::of(&session, registry)?,
+            evaluation,
             environment: Environment::current(threads, &session.device),
             session,
         })

@@ -28,7 +28,6 @@ pub struct Patience {
     /// The metric's name in the records.
     pub metric: String,
     /// Whether low (`min`) or high (`max`) values are better.
-    #[serde(default)]
     pub goal: Goal,
     /// Evaluations in a row without improvement.
     pub evaluations: u32,
@@ -98,7 +97,7 @@ mod tests {
             ("wall_time = 0.0", "`stop.wall_time`: 0 is not"),
             ("wall_time = nan", "`stop.wall_time`: NaN is not"),
             (
-                "patience = { metric = 'elbo', evaluations = 0 }",
+                "patience = { metric = 'elbo', goal = 'max', evaluations = 0 }",
                 "`stop.patience.evaluations`: must be at least 1",
             ),
             (
