@@ -57,6 +57,7 @@ mod error;
 mod model;
 mod phase;
 mod registry;
+mod table;
 
 pub use batch::Batch;
 pub use capability::{Classify, Criticise, Elbo, Likelihood, Reconstruct, Sample};
@@ -64,4 +65,5 @@ pub use data::{BatchSource, DataInfo, ImageShape, ValueRange};
 pub use error::{Error, Result, nearest};
 pub use model::{GenerativeModel, ModelSpec};
 pub use phase::{Loss, Phase, Step, Term};
-pub use registry::{Entry, Plugin, Registry, merge};
+pub use registry::{Entry, Plugin, Registry};
+pub use table::{from_table, merge};

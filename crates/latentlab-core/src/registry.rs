@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use latentlab_tensor::ParamBuilder;
 use schemars::Schema;
 use serde::{Serialize, de::DeserializeOwned};
-use toml::{Table, Value};
+use toml::Table;
 
-use crate::{DataInfo, Error, GenerativeModel, ModelSpec, Result};
+use crate::{DataInfo, Error, GenerativeModel, ModelSpec, Result, from_table, merge};
 
 /// A set of models, or of anything that registers them. Any `fn(&mut Registry) -> Result<()>` is
 /// one.
@@ -130,25 +130,7 @@ fn parse<C: Serialize + DeserializeOwned + Default>(config: &Table) -> Result<C>
     let mut whole = Table::try_from(C::default())
         .map_err(|error| Error::config("model.config", error.to_string()))?;
     merge(&mut whole, config);
-    serde_path_to_error::deserialize(Value::Table(whole)).map_err(|error| {
-        let path = match error.path().to_string() {
-            path if path == "." => "model.config".to_owned(),
-            path => format!("model.config.{path}"),
-        };
-        Error::config(path, error.inner().message())
-    })
-}
-
-/// Lays `over` upon `base`, table by table; any other value replaces what was there.
-pub fn merge(base: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (base.get_mut(key), value) {
-            (Some(Value::Table(below)), Value::Table(above)) => merge(below, above),
-            _ => {
-                base.insert(key.clone(), value.clone());
-            }
-        }
-    }
+    from_table("model.config", whole)
 }
 
 fn in_model_config(error: Error) -> Error {

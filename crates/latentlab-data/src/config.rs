@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use latentlab_core::{Error, Result, nearest};
+use latentlab_core::{Error, Result, from_table, nearest};
 use schemars::{JsonSchema, Schema, schema_for};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::{Binarise, Folder, Idx, Mnist, Npz, Synthetic};
@@ -170,19 +170,19 @@ impl DataConfig {
             keys.insert(key.clone(), value.clone());
         }
         let source = match name {
-            "mnist" => Source::Mnist(parse(own_keys)?),
-            "idx" => Source::Idx(parse(own_keys)?),
-            "folder" => Source::Folder(parse(own_keys)?),
-            "npz" => Source::Npz(parse(own_keys)?),
-            "ring" => Source::Ring(parse(own_keys)?),
-            "grid" => Source::Grid(parse(own_keys)?),
-            "spiral" => Source::Spiral(parse(own_keys)?),
-            "dice" => Source::Dice(parse(own_keys)?),
+            "mnist" => Source::Mnist(from_table("data", own_keys)?),
+            "idx" => Source::Idx(from_table("data", own_keys)?),
+            "folder" => Source::Folder(from_table("data", own_keys)?),
+            "npz" => Source::Npz(from_table("data", own_keys)?),
+            "ring" => Source::Ring(from_table("data", own_keys)?),
+            "grid" => Source::Grid(from_table("data", own_keys)?),
+            "spiral" => Source::Spiral(from_table("data", own_keys)?),
+            "dice" => Source::Dice(from_table("data", own_keys)?),
             _ => return Err(unknown_source(name)),
         };
         Ok(Self {
             source,
-            options: parse(common_keys)?,
+            options: from_table("data", common_keys)?,
         })
     }
 
@@ -196,13 +196,6 @@ impl DataConfig {
         table.extend(Table::try_from(&self.options).map_err(unwritable)?);
         Ok(table)
     }
-}
-
-fn parse<C: DeserializeOwned>(keys: Table) -> Result<C> {
-    serde_path_to_error::deserialize(Value::Table(keys)).map_err(|error| {
-        let field = format!("data.{}", error.path());
-        Error::config(field, error.inner().message())
-    })
 }
 
 /// The keys that a schema describes, sorted.

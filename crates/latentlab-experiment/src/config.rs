@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use latentlab_core::{Registry, merge};
+use latentlab_core::{Registry, from_table, merge};
 use latentlab_data::DataConfig;
 use latentlab_train::{
     EmaConfig, TrainConfig,
@@ -207,14 +207,7 @@ impl Experiment {
         let mut table = file.clone();
         merge(&mut table, overrides);
         fill_goals(&mut table)?;
-        let value = Value::Table(table);
-        let mut experiment: Self = serde_path_to_error::deserialize(value).map_err(|error| {
-            let field = match error.path().to_string() {
-                path if path == "." => "experiment file".to_owned(),
-                path => path,
-            };
-            latentlab_core::Error::config(field, error.inner().message())
-        })?;
+        let mut experiment: Self = from_table("", table)?;
         experiment.check()?;
         experiment.data = DataConfig::from_table(&experiment.data)?.to_table()?;
         let model = registry.get(&experiment.model.name)?;

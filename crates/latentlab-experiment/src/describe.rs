@@ -70,7 +70,6 @@ fn write_table(text: &mut String, path: &str, table: &Table, place: Place, schem
 
 /// A key that the table lacks, as comments; the keys that are below it, if it is a table.
 fn write_absent(text: &mut String, path: &str, key: &str, place: Place) {
-    write_comment(text, place);
     let (item, [open, close]) = match place.items() {
         Some(item) => (item, ["[[", "]]"]),
         None => (place, ["[", "]"]),
@@ -78,9 +77,12 @@ fn write_absent(text: &mut String, path: &str, key: &str, place: Place) {
     let none = Table::new();
     let keys: Vec<&String> = item.keys(&none).collect();
     if keys.is_empty() {
+        write_comment(text, place);
         text.push_str(&format!("# {key} is not set\n"));
         return;
     }
+    text.push('\n');
+    write_comment(text, place);
     let path = match path {
         "" => key.to_owned(),
         path => format!("{path}.{key}"),
@@ -261,7 +263,7 @@ mod tests {
             tables: Vec::new(),
         };
         let text = describe(&toml::toml! { count = 3 }, &schemas);
-        let end = "# What is inside.\n# [inner] is not set; its keys:\n#   limit: How far.\n#   lr: \
+        let end = "\n# What is inside.\n# [inner] is not set; its keys:\n#   limit: How far.\n#   lr: \
                    How fast.\n";
         assert!(text.ends_with(end), "{text}");
     }

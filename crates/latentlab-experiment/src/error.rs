@@ -40,8 +40,8 @@ pub enum Error {
         /// What it said.
         message: String,
     },
-    /// A file of the run directory.
-    #[error("{}", file.display())]
+    /// A file or directory that the system does not let be used.
+    #[error("{}: {source}", file.display())]
     File {
         /// The file.
         file: PathBuf,
@@ -156,6 +156,6 @@ mod tests {
             ]
         );
         let error = Error::file(Path::new("run.json"))(io::Error::from(io::ErrorKind::NotFound));
-        assert_eq!(chain(&error), ["run.json", "entity not found"]);
+        assert_eq!(chain(&error), ["run.json: entity not found"]);
     }
 }

@@ -219,13 +219,16 @@ pub(crate) fn is_locked(directory: &Path) -> bool {
 /// If it is not there, and the directory no run's.
 pub(crate) fn required(directory: &Path, name: &str) -> Result<PathBuf> {
     let file = directory.join(name);
-    match file.is_file() {
-        true => Ok(file),
-        false => Err(Error::Argument(format!(
-            "{} is no run directory: it has no {name}",
-            directory.display()
-        ))),
+    if file.is_file() {
+        return Ok(file);
     }
+    let directory_name = directory.display();
+    Err(Error::Argument(match directory.is_dir() {
+        true => format!("{directory_name} is no run directory: it has no {name}"),
+        false => {
+            format!("there is no run directory {directory_name}; `list runs` shows those of here")
+        }
+    }))
 }
 
 /// Reads a JSON file of a run directory.

@@ -260,6 +260,12 @@ fn a_model_that_cannot_do_what_is_asked_says_what_can_be_done() {
     let (code, text) = failure(&["sample", path, "--out", picture.to_str().unwrap()]);
     assert_eq!(code, 2);
     assert!(text.contains("try `reconstruct`"), "{text}");
+    let (code, text) = failure(&["sample", "no/such/run", "--out", "x.png"]);
+    assert_eq!(code, 2);
+    assert!(
+        text.contains("there is no run directory no/such/run"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -48,7 +48,12 @@ pub(super) struct SampleArguments {
     )]
     count: usize,
     /// Seed of the latent vectors
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     seed: u64,
 }
 
@@ -73,13 +78,28 @@ pub(super) struct InterpolateArguments {
     #[command(flatten)]
     which: Which,
     /// How many walks, one a row
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 8,
+        allow_negative_numbers = true
+    )]
     rows: usize,
     /// Images in each walk, ends included
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 10,
+        allow_negative_numbers = true
+    )]
     columns: usize,
     /// Seed of the ends: test images, or draws from the prior of a model that cannot encode
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(
+        long,
+        value_name = "S",
+        default_value_t = 0,
+        allow_negative_numbers = true
+    )]
     seed: u64,
 }
 
@@ -87,7 +107,7 @@ pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
     within("--count", arguments.count, 1, MOST)?;
     let (session, step) = arguments.which.open(registry)?;
     let sampler = session.shown().sampler();
-    let sampler = sampler.ok_or_else(|| cannot(&session, "sample", "reconstruct"))?;
+    let sampler = sampler.ok_or_else(|| cannot(&session, "sample"))?;
     let mut rng = Rng::stream(arguments.seed, "cli/sample", 0);
     let latent = sampler.prior(arguments.count, &mut rng)?;
     let images = in_chunks(&latent, |latent| Ok(sampler.generate(latent, None)?))?;
@@ -105,7 +125,7 @@ pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry)
         arguments.count,
         &session.device,
     )?;
-    let picture = drawn.ok_or_else(|| cannot(&session, "reconstruct", "sample"))?;
+    let picture = drawn.ok_or_else(|| cannot(&session, "reconstruct"))?;
     arguments.which.write(&picture, step)
 }
 
@@ -145,7 +165,7 @@ fn ends(session: &Session, arguments: &InterpolateArguments, which: u64) -> Resu
             Ok(reconstructor.encode(&batch.images)?)
         }
         (None, Some(sampler)) => Ok(sampler.prior(arguments.rows, &mut rng)?),
-        (None, None) => Err(cannot(session, "interpolate", "describe")),
+        (None, None) => Err(cannot(session, "interpolate")),
     }
 }
 
@@ -196,7 +216,14 @@ pub(super) fn within(argument: &str, value: usize, least: usize, most: usize) ->
     Err(Error::Argument(problem))
 }
 
-fn cannot(session: &Session, what: &str, instead: &str) -> Error {
+/// Why a model cannot be asked for `what`, and what it can be asked for.
+fn cannot(session: &Session, what: &str) -> Error {
+    let model = session.shown();
+    let instead = match (model.sampler(), model.reconstructor()) {
+        (Some(_), _) => "sample",
+        (None, Some(_)) => "reconstruct",
+        (None, None) => "evaluate",
+    };
     Error::Argument(format!(
         "the model `{}` on these data cannot {what}; try `{instead}`",
         session.experiment.model.name

@@ -55,6 +55,10 @@ const DEPTH: usize = 3;
 
 fn list_runs(folder: &Path, json: bool) -> Result<u8> {
     let mut found = Vec::new();
+    if !folder.is_dir() {
+        let problem = format!("there is no folder {}", folder.display());
+        return Err(Error::Argument(problem));
+    }
     find_runs(folder, DEPTH, &mut found)?;
     if found.is_empty() {
         let folder = folder.display();
@@ -152,10 +156,12 @@ fn list_parts(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         say(Value::Object(object).to_string());
         return Ok(0);
     }
+    let names = sections.iter().flat_map(|(_, entries)| entries);
+    let width = names.map(|(name, _)| name.len()).max().unwrap_or(0);
     for (title, entries) in sections {
         say(format!("{title}:"));
         for (name, summary) in entries {
-            say(format!("  {name:<14} {summary}"));
+            say(format!("  {name:<width$}  {summary}"));
         }
     }
     say("\nrun one with `experiment NAME`, see its keys with `describe NAME`");

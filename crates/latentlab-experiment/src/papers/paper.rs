@@ -90,7 +90,7 @@ impl Paper {
     pub fn parse(name: &str, text: &str) -> Result<Self> {
         let wrong = |problem: String| Error::Argument(format!("paper {name}: {problem}"));
         let table: Table = text.parse().map_err(|error| wrong(format!("{error}")))?;
-        let read = serde_path_to_error::deserialize(Value::Table(table));
+        let read = latentlab_core::from_table("", table);
         let paper: Self = read.map_err(|error| wrong(error.to_string()))?;
         paper
             .problem()

@@ -114,6 +114,7 @@ fn what_cannot_be_compared_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let good = run(folder.path(), "a", Status::Finished, "", FIRST);
     let none = folder.path().join("none");
+    fs::create_dir(&none).unwrap();
     let message = side_by_side(&[&good, &none]).unwrap_err().to_string();
     assert!(
         message.contains("none is no run directory: it has no run.json"),

@@ -1,6 +1,6 @@
 //! The keys of one optimizer in an experiment file, checked.
 
-use latentlab_core::{Error, Result, nearest};
+use latentlab_core::{Error, Result, from_table, nearest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
@@ -57,7 +57,7 @@ impl OptimizerConfig {
             }
         }
         let rule = Rule::from_table(field, own)?;
-        let shared: Shared = parse(field, shared)?;
+        let shared: Shared = from_table(field, shared)?;
         let config = Self {
             rule,
             lr: shared.lr,
@@ -167,15 +167,5 @@ where
         );
         return Err(Error::config(format!("{field}.{key}"), problem));
     }
-    parse(field, table)
-}
-
-fn parse<C: DeserializeOwned>(field: &str, table: Table) -> Result<C> {
-    serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-        let path = match error.path().to_string() {
-            path if path == "." => field.to_owned(),
-            path => format!("{field}.{path}"),
-        };
-        Error::config(path, error.inner().message())
-    })
+    from_table(field, table)
 }
