@@ -3,7 +3,9 @@
 use std::{fs, path::Path};
 
 use assert_cmd::Command;
+use candle_core::{DType, Device};
 use latentlab_experiment::{Experiment, library};
+use latentlab_tensor::Rng;
 use toml::Table;
 
 fn latentlab() -> Command {
@@ -295,4 +297,36 @@ fn papers_are_listed_with_their_hours_and_a_missing_run_fails_the_check() {
     let (code, text) = failure(&["papers", "vae-2x265"]);
     assert_eq!(code, 2);
     assert!(text.contains("did you mean `vae-2x256`?"), "{text}");
+}
+
+#[test]
+fn the_experiment_file_of_the_documentation_runs() {
+    let page = include_str!("../../../docs/experiments.md");
+    let file = page.split("```toml\n").nth(1).unwrap();
+    let file = file.split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures/faces");
+    fs::create_dir_all(&pictures).unwrap();
+    let mut rng = Rng::stream(0, "pictures", 0);
+    for number in 0..40 {
+        let image = rng
+            .uniform(0.0, 1.0, (1, 3, 70, 66), DType::F32, &Device::Cpu)
+            .unwrap();
+        let picture = latentlab_train::picture::image_grid(&image, 1).unwrap();
+        fs::write(pictures.join(format!("{number}.png")), picture.to_png()).unwrap();
+    }
+    fs::write(folder.path().join("faces.toml"), file).unwrap();
+    let output = latentlab()
+        .current_dir(folder.path())
+        .args(["experiment", "faces.toml", "--smoke", "--out", "run"])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let words = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        words.contains("test/elbo") && words.contains("test/active_units"),
+        "{words}"
+    );
+    assert!(folder.path().join("run/checkpoints/BEST").is_file());
 }

@@ -196,12 +196,26 @@ fn a_second_process_is_refused_until_the_first_is_gone() {
     let said = String::from_utf8_lossy(&second.stderr).into_owned();
     assert_eq!(second.status.code(), Some(2), "{said}");
     assert!(said.contains("is in use by another process"), "{said}");
+    assert_eq!(standing(folder.path()), "running");
     first.0.kill().unwrap();
     first.0.wait().unwrap();
+    assert_eq!(standing(folder.path()), "killed");
     let steps = (latest(&run).unwrap() + 3).to_string();
     let third = output(&["resume", path, "--steps", &steps]);
     let said = String::from_utf8_lossy(&third.stderr).into_owned();
     assert!(third.status.success(), "{said}");
+    assert_eq!(standing(folder.path()), "finished");
+}
+
+/// How `list` says that the only run in `folder` stands.
+fn standing(folder: &Path) -> String {
+    let arguments = ["list", folder.to_str().unwrap(), "--json"];
+    let listed = latentlab(&arguments)
+        .stdout(Stdio::piped())
+        .output()
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    listed["status"].as_str().unwrap().to_owned()
 }
 
 #[test]
