@@ -12,7 +12,7 @@ use crate::{Result, figures::number};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
-    /// The figure, such as `test/elbo`: its last finite value in `metrics.jsonl` is judged.
+    /// The figure, such as `test/elbo`: its last value in `metrics.jsonl` is judged.
     pub figure: String,
     /// Judges the value that was recorded at this step instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,11 +69,7 @@ impl Expectation {
         let value = |record: &Record| record.get(&self.figure);
         match self.step {
             Some(step) => value(records.iter().find(|record| record.step == step)?),
-            None => records
-                .iter()
-                .rev()
-                .filter_map(value)
-                .find(|value| value.is_finite()),
+            None => records.iter().rev().find_map(value),
         }
     }
 

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, Error, GenerativeModel, Likelihood, Reconstruct, Result};
 use latentlab_data::{Dataset, Source, Split};
 use latentlab_metrics::{
-    self as metrics, Features, Figure, Labelled, LinearProbe, Memorisation, Subsets,
+    self as metrics, Features, Figure, Labelled, LinearProbe, Memorisation, Neighbour, Subsets,
 };
 use latentlab_tensor::Rng;
 
@@ -33,7 +33,7 @@ const SCORED_PARTS: usize = 10;
 const LOOKED_UP: usize = 2_000;
 /// Rows and columns of the window of the structural similarity (Wang et al. 2004).
 const SIMILARITY_WINDOW: usize = 11;
-/// Images that are encoded at once, and training images whose codes vote on classes.
+/// Images that are looked at at once, and training images whose codes vote on classes.
 const CHUNK: usize = 1_000;
 const KNOWN: usize = 20_000;
 /// Draws of importance samples, all images of a batch together, that a model makes at once.
@@ -245,20 +245,37 @@ impl Judge {
 
     /// Samples and test images, looked up among all training images by their values.
     fn memorisation(&self, samples: &Tensor) -> Result<Memorisation> {
-        let looked_up = |images: &Tensor| -> Result<Features> {
-            let places = choice(images.dim(0)?, LOOKED_UP);
-            let places: Vec<u32> = places.into_iter().map(|place| place as u32).collect();
-            let places = Tensor::new(places, images.device())?;
-            Features::of(&images.index_select(&places, 0)?)
-        };
-        let some = |split, most: usize| {
-            let places = choice(self.dataset.len(split), most);
-            self.dataset.images(split, &places, &Device::Cpu)
-        };
-        let training = Features::of(&some(Split::Train, usize::MAX)?.images)?;
-        let held_out = some(Split::Test, LOOKED_UP.min(self.images))?.images;
-        let near = |images| metrics::nearest_neighbours(images, &training);
-        metrics::memorisation(&near(&looked_up(samples)?)?, &near(&looked_up(&held_out)?)?)
+        let places = choice(samples.dim(0)?, LOOKED_UP);
+        let places: Vec<u32> = places.into_iter().map(|place| place as u32).collect();
+        let places = Tensor::new(places, samples.device())?;
+        let generated = Features::of(&samples.index_select(&places, 0)?)?;
+        let places = choice(self.dataset.len(Split::Test), LOOKED_UP.min(self.images));
+        let held_out = self.dataset.images(Split::Test, &places, &Device::Cpu)?;
+        let held_out = Features::of(&held_out.images)?;
+        metrics::memorisation(&self.nearest(&generated)?, &self.nearest(&held_out)?)
+    }
+
+    /// The training image nearest to each of `images`. Some training images are in memory at a time,
+    /// however many there are.
+    fn nearest(&self, images: &Features) -> Result<Vec<Neighbour>> {
+        let mut nearest: Vec<Neighbour> = Vec::new();
+        for (number, batch) in self.batches(Split::Train, usize::MAX).enumerate() {
+            let some = Features::of(&batch?.images)?;
+            let found = metrics::nearest_neighbours(images, &some)?.into_iter();
+            let found = found.map(|near| Neighbour {
+                index: near.index + number * CHUNK,
+                ..near
+            });
+            match nearest.is_empty() {
+                true => nearest.extend(found),
+                false => nearest.iter_mut().zip(found).for_each(|(best, near)| {
+                    if near.distance < best.distance {
+                        *best = near;
+                    }
+                }),
+            }
+        }
+        Ok(nearest)
     }
 
     fn likelihood(&self, model: &dyn Likelihood, draws: usize) -> Result<Figures> {

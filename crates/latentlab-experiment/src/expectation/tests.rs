@@ -44,10 +44,15 @@ fn records(elbos: &[f64]) -> Vec<Record> {
 }
 
 #[test]
-fn the_last_finite_value_is_judged_or_that_of_the_step() {
+fn the_last_value_is_judged_or_that_of_the_step() {
     let mut expectation = expectation(Direction::Near);
+    assert_eq!(expectation.came(&records(&[-120.0, -110.0])), Some(-110.0));
     let records = records(&[-120.0, -110.0, f64::NAN]);
-    assert_eq!(expectation.came(&records), Some(-110.0));
+    let came = expectation.came(&records);
+    assert!(
+        matches!(expectation.judge(came), Verdict::Missed { .. }),
+        "no number is not what was expected, whatever came before it"
+    );
     expectation.step = Some(1);
     assert_eq!(expectation.came(&records), Some(-120.0));
     assert_eq!(expectation.what(), "test/elbo at step 1");

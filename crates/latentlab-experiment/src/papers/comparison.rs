@@ -36,8 +36,8 @@ pub enum Outcome {
     Met,
     /// It is not.
     Missed,
-    /// Another handful of seeds might say the opposite: the interval of 95 % around a rise between
-    /// two runs holds what was asked.
+    /// Another handful of seeds might say the opposite: the interval of 95 % around a mean of several
+    /// seeds, or around a rise between two runs, reaches over the border of what was asked.
     Undecided,
     /// A run has no such figure.
     Absent,
@@ -100,9 +100,15 @@ impl Results {
         let expectation = &anchor.expectation;
         let mean = self.mean(&anchor.run, |records| expectation.came(records));
         let verdict = expectation.judge(mean.map(|mean| mean.mean));
+        let is_met = |value| matches!(expectation.judge(Some(value)), Verdict::Met { .. });
+        let sure = mean.is_none_or(|mean| {
+            let ends = mean.interval().map(is_met);
+            mean.count == 1 || ends == [is_met(mean.mean); 2]
+        });
         let outcome = match (verdict, &anchor.not_judged) {
             (Verdict::Absent, _) => Outcome::Absent,
             (_, Some(reason)) => Outcome::NotJudged(reason.clone()),
+            _ if !sure => Outcome::Undecided,
             (Verdict::Met { .. }, None) => Outcome::Met,
             (Verdict::Missed { .. }, None) => Outcome::Missed,
         };
