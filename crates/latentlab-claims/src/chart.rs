@@ -1,4 +1,5 @@
-//! A chart as an SVG file of its own: curves over a number, on white, legible beside any page.
+//! A chart as an SVG file of its own: curves over a number or bars over outcomes, on white, legible
+//! beside any page.
 
 use std::{fmt::Write, ops::Range};
 
@@ -7,7 +8,8 @@ use latentlab_experiment::markup::escape;
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = WIDTH - 16.0;
+/// Half of the longest label has room to the right of it.
+const RIGHT: f64 = WIDTH - 32.0;
 const TOP: f64 = 56.0;
 const BOTTOM: f64 = HEIGHT - 44.0;
 /// Colours that most people tell apart (Okabe and Ito 2008), less the yellow.
@@ -17,7 +19,10 @@ const COLOURS: [&str; 7] = [
 /// A curve of at most so many points shows them.
 const DOTS: usize = 40;
 
-/// A chart of curves.
+/// Share of the distance between outcomes that their bars take, all series together.
+const BARS: f64 = 0.7;
+
+/// A chart of curves, or of bars.
 pub struct Chart {
     /// What it shows.
     pub title: String,
@@ -27,6 +32,8 @@ pub struct Chart {
     pub x_scale: Scale,
     /// How the numbers upwards are spaced.
     pub y_scale: Scale,
+    /// Whether a series is bars from 0 up at whole numbers, instead of a curve.
+    pub bars: bool,
     /// The curves.
     pub series: Vec<Series>,
 }
@@ -56,7 +63,16 @@ impl Chart {
             x: x.into(),
             x_scale: Scale::Linear,
             y_scale: Scale::Linear,
+            bars: false,
             series: Vec::new(),
+        }
+    }
+
+    /// A chart of bars at whole numbers, without series.
+    pub fn of_bars(title: impl Into<String>, x: impl Into<String>) -> Self {
+        Self {
+            bars: true,
+            ..Self::new(title, x)
         }
     }
 
@@ -92,7 +108,11 @@ impl Chart {
             })
             .collect();
         let range = |axis: fn(&(f64, f64)) -> f64| range(curves.iter().flatten().map(axis));
-        let (xs, ys) = (range(|point| point.0), range(|point| point.1));
+        let (mut xs, mut ys) = (range(|point| point.0), range(|point| point.1));
+        if self.bars {
+            xs = xs.start - 0.5..xs.end + 0.5;
+            ys = 0.0..ys.end * 1.05;
+        }
         let to_x = |x: f64| LEFT + (RIGHT - LEFT) * (x - xs.start) / (xs.end - xs.start);
         let to_y = |y: f64| BOTTOM - (BOTTOM - TOP) * (y - ys.start) / (ys.end - ys.start);
         let mut svg = format!(
@@ -129,8 +149,27 @@ impl Chart {
             escape(&self.x)
         ));
         let mut at = LEFT;
-        for ((series, curve), colour) in self.series.iter().zip(&curves).zip(COLOURS.iter().cycle())
-        {
+        let coloured = self.series.iter().zip(&curves).zip(COLOURS.iter().cycle());
+        for (place, ((series, curve), colour)) in coloured.enumerate() {
+            put(legend(&series.name, colour, at));
+            at += 44.0 + 6.6 * series.name.chars().count() as f64;
+            if self.bars {
+                let width = BARS / self.series.len() as f64;
+                for (x, y) in curve {
+                    let left = to_x(x - BARS / 2.0 + place as f64 * width);
+                    let (width, top) = (to_x(x + width) - to_x(*x), to_y(*y));
+                    let (height, middle) = (BOTTOM - top, left + width / 2.0);
+                    put(format!(
+                        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
+                         height=\"{height:.1}\" fill=\"{colour}\"/>\
+                         <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" \
+                         font-size=\"10\">{}</text>",
+                        top - 4.0,
+                        label(*y)
+                    ));
+                }
+                continue;
+            }
             let mut line = String::new();
             for (x, y) in curve {
                 let _ = write!(line, "{:.1},{:.1} ", to_x(*x), to_y(*y));
@@ -147,17 +186,20 @@ impl Chart {
                     to_y(*y)
                 ));
             }
-            put(format!(
-                "<rect x=\"{at:.1}\" y=\"36\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\
-                 <text x=\"{:.1}\" y=\"42\">{}</text>",
-                at + 20.0,
-                escape(&series.name)
-            ));
-            at += 44.0 + 6.6 * series.name.chars().count() as f64;
         }
         svg.push_str("</svg>\n");
         svg
     }
+}
+
+/// The name of a series beside its colour, from `left` on.
+fn legend(name: &str, colour: &str, left: f64) -> String {
+    format!(
+        "<rect x=\"{left:.1}\" y=\"36\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\
+         <text x=\"{:.1}\" y=\"42\">{}</text>",
+        left + 20.0,
+        escape(name)
+    )
 }
 
 impl Scale {
@@ -240,8 +282,25 @@ mod tests {
     fn curves_span_the_chart_and_name_themselves() {
         let chart = Chart::new("a < b", "step").with("one", vec![(0.0, 1.0), (10.0, 3.0)]);
         let svg = chart.to_svg();
-        assert!(svg.contains("points=\"64.0,316.0 624.0,56.0\""), "{svg}");
+        assert!(svg.contains("points=\"64.0,316.0 608.0,56.0\""), "{svg}");
         assert!(svg.contains(">one</text>") && svg.contains("a &lt; b"));
+    }
+
+    #[test]
+    fn bars_stand_side_by_side_on_zero_with_their_values() {
+        let one = vec![(1.0, 0.5), (2.0, 0.25)];
+        let two = vec![(1.0, 0.25), (2.0, 0.0)];
+        let svg = Chart::of_bars("t", "face")
+            .with("p", one)
+            .with("q", two)
+            .to_svg();
+        // 544 units for two outcomes, 0.35 of each for a bar; 260 upwards for 0.525.
+        assert!(
+            svg.contains("<rect x=\"104.8\" y=\"68.4\" width=\"95.2\" height=\"247.6\""),
+            "{svg}"
+        );
+        assert!(svg.contains("<rect x=\"200.0\" y=\"192.2\""), "{svg}");
+        assert!(svg.contains(">0.25</text>") && !svg.contains("polyline"));
     }
 
     #[test]
@@ -249,7 +308,7 @@ mod tests {
         let points = vec![(0.0, 1.0), (1.0, f64::NAN), (10.0, 2.0), (100.0, 3.0)];
         let chart = Chart::new("t", "x").scaled(Scale::Logarithmic, Scale::Linear);
         let svg = chart.with("one", points).to_svg();
-        assert!(svg.contains("points=\"64.0,316.0 624.0,56.0\""), "{svg}");
+        assert!(svg.contains("points=\"64.0,316.0 608.0,56.0\""), "{svg}");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Criterion {
     pub value: f64,
     /// What it must be.
     pub bound: Bound,
+    /// Why it says nothing, if it does not: the models that it is about have not learned.
+    pub obstacle: Option<String>,
 }
 
 /// What a figure must be.
@@ -48,6 +50,8 @@ pub enum Verdict {
     HoldsUnderConditions,
     /// None is.
     DoesNotHold,
+    /// None could be judged.
+    NotJudged,
 }
 
 /// Figures in rows and columns.
@@ -74,31 +78,43 @@ pub enum Illustration {
 }
 
 impl Finding {
-    /// The verdict that follows from the criteria.
+    /// The verdict that follows from the criteria that could be judged.
     pub fn verdict(&self) -> Verdict {
-        let met = self.criteria.iter().filter(|one| one.is_met()).count();
-        match met {
-            0 => Verdict::DoesNotHold,
-            met if met == self.criteria.len() => Verdict::Holds,
+        let judged = self.criteria.iter().filter(|one| one.obstacle.is_none());
+        let (judged, met) = judged.fold((0, 0), |(judged, met), one| {
+            (judged + 1, met + usize::from(one.is_met()))
+        });
+        match (judged, met) {
+            (0, _) => Verdict::NotJudged,
+            (_, 0) => Verdict::DoesNotHold,
+            (judged, met) if met == judged => Verdict::Holds,
             _ => Verdict::HoldsUnderConditions,
         }
     }
 
     /// Asks that `what` is `least` or more.
     pub fn at_least(&mut self, what: impl Into<String>, value: f64, least: f64) {
-        self.ask(what, value, Bound::AtLeast(least));
+        self.ask(what, value, Bound::AtLeast(least), None);
     }
 
     /// Asks that `what` is `most` or less.
     pub fn at_most(&mut self, what: impl Into<String>, value: f64, most: f64) {
-        self.ask(what, value, Bound::AtMost(most));
+        self.ask(what, value, Bound::AtMost(most), None);
     }
 
-    fn ask(&mut self, what: impl Into<String>, value: f64, bound: Bound) {
+    /// Asks that `what` is as `bound` says, unless an obstacle leaves nothing to judge.
+    pub fn ask(
+        &mut self,
+        what: impl Into<String>,
+        value: f64,
+        bound: Bound,
+        obstacle: Option<String>,
+    ) {
         self.criteria.push(Criterion {
             what: what.into(),
             value,
             bound,
+            obstacle,
         });
     }
 
@@ -164,8 +180,14 @@ pub(crate) fn number(value: f64) -> String {
 impl fmt::Display for Criterion {
     /// In one line: `accuracy: 0.98 (>= 0.97)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, value, bound } = self;
-        let missed = if self.is_met() { "" } else { ", missed" };
+        let Self {
+            what, value, bound, ..
+        } = self;
+        let missed = match (&self.obstacle, self.is_met()) {
+            (Some(obstacle), _) => format!(", not judged: {obstacle}"),
+            (None, true) => String::new(),
+            (None, false) => ", missed".to_owned(),
+        };
         write!(f, "{what}: {} ({bound}{missed})", number(*value))
     }
 }
@@ -185,6 +207,7 @@ impl fmt::Display for Verdict {
             Self::Holds => "holds",
             Self::HoldsUnderConditions => "holds under conditions",
             Self::DoesNotHold => "does not hold",
+            Self::NotJudged => "not judged",
         })
     }
 }
@@ -207,6 +230,20 @@ mod tests {
         let some = finding(&[1.0, 0.9]).verdict();
         assert_eq!(some, Verdict::HoldsUnderConditions);
         assert_eq!(finding(&[0.0, 0.9]).verdict(), Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn what_could_not_be_judged_decides_nothing() {
+        let mut unjudged = Finding::default();
+        let obstacle = Some("it has not learned".to_owned());
+        unjudged.ask("it", 2.0, Bound::AtLeast(1.0), obstacle);
+        assert_eq!(unjudged.verdict(), Verdict::NotJudged);
+        assert_eq!(
+            unjudged.criteria[0].to_string(),
+            "it: 2 (>= 1, not judged: it has not learned)"
+        );
+        unjudged.at_least("another", 0.0, 1.0);
+        assert_eq!(unjudged.verdict(), Verdict::DoesNotHold);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let chosen = cli::chosen("claim", &CLAIMS, |claim| claim.name, &arguments.names)?;
     if arguments.list {
         for claim in chosen {
-            println!("{:<14} {}", claim.name, claim.statement);
+            println!("{:<16}{}", claim.name, claim.statement);
         }
         return Ok(());
     }

@@ -82,7 +82,8 @@ pub fn images(images: &Tensor, dataset: &Dataset, columns: usize) -> Result<Pict
         Form::Grid => Ok(picture::image_grid(images, columns)?),
         Form::Scatter => {
             let reach = reach(dataset)?;
-            Ok(picture::scatter(images, (-reach, reach))?)
+            let data = some_test_images(dataset)?;
+            Ok(picture::scatter(images, &data, (-reach, reach))?)
         }
         Form::Bars => {
             let shares = latentlab_metrics::class_shares(images)?;

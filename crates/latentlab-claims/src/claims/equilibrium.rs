@@ -96,7 +96,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
             0.01,
         );
         finding.chart(
-            Chart::new(format!("{data}: D at each outcome"), "outcome")
+            Chart::of_bars(format!("{data}: D at each outcome"), "outcome")
                 .with("p / (p + q)", closed)
                 .with("trained D", found),
         );

@@ -4,7 +4,6 @@ use candle_core::DType;
 use latentlab_data::DICE;
 use latentlab_experiment::{Result, library};
 use latentlab_metrics::{class_shares, total_variation};
-use latentlab_train::picture;
 
 use crate::{Chart, Claim, Finding, Lab, Scale, Table, lab::samples};
 
@@ -49,6 +48,8 @@ fn measure(lab: &Lab) -> Result<Finding> {
     table.row("the die", &[&DICE[..], &[0.0]].concat());
     let mut chart = Chart::new("total variation from the die", "step")
         .scaled(Scale::Linear, Scale::Logarithmic);
+    let mut thrown = Chart::of_bars("share of each face in 20,000 throws", "face")
+        .with("the die", by_face(&DICE));
     for (name, file) in [("GAN", game), ("VAE", variational)] {
         let trained = lab.train(&format!("dice-{}", name.to_lowercase()), &file)?;
         let throws = samples(trained.model(), 20_000, 0)?.to_dtype(DType::F32)?;
@@ -61,15 +62,15 @@ fn measure(lab: &Lab) -> Result<Finding> {
         row.push(distance);
         table.row(name, &row);
         chart = chart.with(name, trained.curve("samples/total_variation"));
-        let pairs: Vec<_> = DICE.into_iter().zip(shares).collect();
-        finding.image(
-            format!("{name}: each face's probability (blue) and its share (orange)"),
-            picture::bars(&pairs),
-        );
+        thrown = thrown.with(name, by_face(&shares));
     }
-    finding
-        .illustrations
-        .insert(0, crate::Illustration::Chart(chart));
+    finding.chart(chart);
+    finding.chart(thrown);
     finding.tables.push(table);
     Ok(finding)
+}
+
+/// Shares over the faces, which count from 1.
+fn by_face(shares: &[f64]) -> Vec<(f64, f64)> {
+    (1..).map(f64::from).zip(shares.iter().copied()).collect()
 }

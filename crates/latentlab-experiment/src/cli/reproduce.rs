@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let record = RunRecord::read(&arguments.run)?;
     if record.status != Status::Finished {
         return Err(Error::Argument(format!(
-            "{} is not finished (status {:?}); `resume` it first",
+            "{} is {}; `resume` it first, so that there is something to compare with",
             arguments.run.display(),
             record.status
         )));
