@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use image::{DynamicImage, ImageReader, Limits, imageops::FilterType};
+use image::{
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType,
+};
 use latentlab_core::{ImageShape, ValueRange};
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     fingerprint::sha256,
+    idx::LARGEST_EXPANSION,
     images::{Images, Loaded, Values, checked_size},
     split::{check_fraction, test_share},
 };
@@ -157,6 +160,7 @@ impl Folder {
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
         let hash = sha256([bytes.as_slice()]);
         let broken = |error: image::ImageError| Error::file(path, error.to_string());
+        let length = bytes.len() as u64;
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|error| Error::io(path, error))?;
@@ -165,7 +169,14 @@ impl Folder {
         limits.max_image_height = Some(LARGEST_SIDE);
         limits.max_alloc = Some(DECODING_LIMIT);
         reader.limits(limits);
-        let image = middle_square(&reader.decode().map_err(broken)?);
+        let format = reader.format();
+        let decoder = reader.into_decoder().map_err(broken)?;
+        if !is_plausible(format, &decoder, length) {
+            let (width, height) = decoder.dimensions();
+            let problem = format!("its {length} bytes cannot hold {width} x {height} pixels");
+            return Err(Error::file(path, problem));
+        }
+        let image = middle_square(&DynamicImage::from_decoder(decoder).map_err(broken)?);
         let image = image.resize_exact(self.size, self.size, FilterType::Triangle);
         let values = if self.channels == 1 {
             image.into_luma8().into_raw()
@@ -214,6 +225,21 @@ fn is_image(path: &Path) -> bool {
     ["png", "jpg", "jpeg"]
         .iter()
         .any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// Whether so many bytes can hold the pixels that their header tells of, so that no memory is taken
+/// for a lie.
+fn is_plausible(format: Option<ImageFormat>, decoder: &impl ImageDecoder, bytes: u64) -> bool {
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    match format {
+        Some(ImageFormat::Png) => {
+            let bits = u64::from(decoder.original_color_type().bits_per_pixel());
+            pixels * bits / 8 <= bytes.saturating_mul(LARGEST_EXPANSION)
+        }
+        // A block of 8x8 pixels takes a bit at least, that of its mean.
+        _ => pixels / 64 <= bytes.saturating_mul(8),
+    }
 }
 
 fn middle_square(image: &DynamicImage) -> DynamicImage {

@@ -23,6 +23,8 @@ const DIGITS: &[u8] = include_bytes!("../features/digits.safetensors");
 
 /// Images that pass through a network at once.
 const CHUNK: usize = 500;
+/// Channels, rows and columns of the images of a network, at most.
+const LARGEST_SIDE: usize = 1 << 10;
 /// Pixels of an image, at most, that are compared as they are: distances between distributions
 /// take the square of this many numbers.
 const MOST_PIXELS: usize = 4096;
@@ -106,16 +108,25 @@ impl FeatureExtractor {
             })?;
         let description: Description = serde_json::from_str(&text)
             .map_err(|error| wrong(format!("its description: {error}")))?;
+        let tensors = decode_tensors(bytes).map_err(|error| wrong(error.to_string()))?;
+        let shape = description.shape;
+        let sides = [shape.channels, shape.height, shape.width];
+        if sides.iter().any(|side| !(1..=LARGEST_SIDE).contains(side)) {
+            return Err(wrong(format!(
+                "is for images of {sides:?} values, sides are 1 to {LARGEST_SIDE}"
+            )));
+        }
         let info = DataInfo {
-            shape: description.shape,
+            shape,
             range: description.range,
             classes: description.classes,
-            mean: vec![0.0; description.shape.pixels()],
+            mean: vec![0.0; shape.pixels()],
         };
-        let store = ParamStore::new(0, DType::F32, &Device::Cpu);
+        let values = tensors.values().map(|tensor| tensor.elem_count()).sum();
+        let store = ParamStore::new(0, DType::F32, &Device::Cpu).with_room(values);
         let entry = registry.get(&description.model)?;
-        let model = entry.build(&description.config, &info, &store.root())?;
-        let tensors = decode_tensors(bytes).map_err(|error| wrong(error.to_string()))?;
+        let model = entry.build(&description.config, &info, &store.root());
+        let model = model.map_err(|error| wrong(error.to_string()))?;
         store
             .load(&tensors)
             .map_err(|error| wrong(error.to_string()))?;

@@ -4,6 +4,9 @@ use toml::{Table, Value};
 
 use crate::{Error, Result};
 
+/// Parts of a key, at most: more than any experiment file nests, and few enough to follow.
+const DEEPEST: usize = 32;
+
 /// The table that `assignment` ("optimizers.generator.lr=2e-4") stands for.
 ///
 /// The value is read as TOML; what is no TOML value is taken as a string, so that
@@ -11,7 +14,7 @@ use crate::{Error, Result};
 pub fn parse_assignment(assignment: &str) -> Result<Table> {
     let wrong = |problem: &str| {
         Error::Argument(format!(
-            "--set {assignment}: {problem}; write it as key.path=value, for example \
+            "--set {assignment:.200}: {problem}; write it as key.path=value, for example \
              --set model.config.latent=10"
         ))
     };
@@ -30,6 +33,12 @@ pub fn parse_assignment(assignment: &str) -> Result<Table> {
     let keys: Vec<&str> = path.split('.').map(str::trim).collect();
     if keys.iter().any(|key| key.is_empty()) {
         return Err(wrong("a key is empty"));
+    }
+    if keys.len() > DEEPEST {
+        return Err(Error::Argument(format!(
+            "--set: a key of {} parts is deeper than any; there are at most {DEEPEST}",
+            keys.len()
+        )));
     }
     let mut nested = value;
     for key in keys.into_iter().rev() {

@@ -74,6 +74,8 @@ pub struct ParamStore {
     seed: u64,
     dtype: DType,
     device: Device,
+    /// Values that there may be, all entries together.
+    room: usize,
     entries: Arc<Mutex<BTreeMap<String, Parameter>>>,
 }
 
@@ -84,7 +86,17 @@ impl ParamStore {
             seed,
             dtype,
             device: device.clone(),
+            room: usize::MAX,
             entries: Arc::default(),
+        }
+    }
+
+    /// The store with room for so many values, all entries together: those of a file that its model
+    /// was described by, which is not to be trusted with memory.
+    pub fn with_room(self, values: usize) -> Self {
+        Self {
+            room: values,
+            ..self
         }
     }
 
@@ -229,7 +241,8 @@ impl ParamBuilder {
     /// Declares a trainable parameter, drawn by `init` from the stream of its path.
     ///
     /// # Errors
-    /// If the path is taken: two layers would silently share one parameter.
+    /// If the path is taken: two layers would silently share one parameter. If it is larger than any
+    /// parameter, or than what the store has [room](ParamStore::with_room) for.
     pub fn parameter(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Parameter> {
         self.declare(name, shape.into(), init, Kind::Parameter)
     }
@@ -267,6 +280,14 @@ impl ParamBuilder {
             )));
         }
         let mut entries = self.store.lock();
+        let taken = entries.values().map(|entry| entry.var.elem_count());
+        let taken: usize = taken.sum();
+        if taken + shape.elem_count() > self.store.room {
+            return Err(Error::Argument(format!(
+                "parameter `{path}` of shape {shape:?} is beyond the {} values that there are",
+                self.store.room
+            )));
+        }
         if let Some(other) = entries.get(&path) {
             return Err(Error::Declared {
                 path,

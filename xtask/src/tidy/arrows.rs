@@ -4,7 +4,7 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Each crate with the workspace crates that it may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("latentlab-tensor", &[]),
     ("latentlab-losses", &["latentlab-tensor"]),
     ("latentlab-core", &["latentlab-tensor"]),
@@ -32,6 +32,17 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ),
     ("latentlab-benches", ALL),
     ("latentlab-claims", ALL),
+    (
+        "latentlab-fuzz",
+        &[
+            "latentlab-core",
+            "latentlab-data",
+            "latentlab-experiment",
+            "latentlab-models",
+            "latentlab-tensor",
+            "latentlab-train",
+        ],
+    ),
     (
         "latentlab-torture",
         &[

@@ -85,9 +85,10 @@ fn is_test(path: &str) -> bool {
 }
 
 fn may_use_files(path: &str) -> bool {
-    const ALLOWED: [&str; 9] = [
+    const ALLOWED: [&str; 10] = [
         "crates/latentlab-data/",
         "crates/latentlab-claims/",
+        "crates/latentlab-fuzz/",
         "crates/latentlab-torture/",
         "crates/latentlab-experiment/",
         "crates/latentlab-train/src/checkpoint",
