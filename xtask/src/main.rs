@@ -4,6 +4,7 @@ mod bench;
 mod cargo;
 mod check_features;
 mod ci;
+mod fuzz;
 mod nvcc;
 mod program;
 mod stats;
@@ -72,6 +73,8 @@ enum Task {
     /// Kill runs, let files go wrong under them, and count what is lost
     #[command(disable_help_flag = true)]
     Torture(Rest),
+    /// Search for bytes that bring a reader of files down
+    Fuzz(fuzz::Fuzz),
     /// Check what this machine and this build can do
     #[command(disable_help_flag = true)]
     Doctor(Rest),
@@ -140,6 +143,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Torture(rest) => return program::run(Program::Torture, rest.arguments),
         Task::Test(rest) => cargo::run(["test", "--workspace"], rest.arguments)?,
         Task::Bench(bench) => bench::run(bench)?,
+        Task::Fuzz(fuzz) => fuzz::run(fuzz)?,
         Task::Tidy => tidy::run()?,
         Task::Stats => stats::run()?,
         Task::CheckFeatures { fetch_nvcc } => check_features::run(fetch_nvcc)?,

@@ -160,7 +160,7 @@ impl Folder {
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
         let hash = sha256([bytes.as_slice()]);
         let broken = |error: image::ImageError| Error::file(path, error.to_string());
-        let length = bytes.len() as u64;
+        let (length, bits) = (bytes.len() as u64, png_bits(&bytes));
         let mut reader = ImageReader::new(Cursor::new(bytes))
             .with_guessed_format()
             .map_err(|error| Error::io(path, error))?;
@@ -171,8 +171,9 @@ impl Folder {
         reader.limits(limits);
         let format = reader.format();
         let decoder = reader.into_decoder().map_err(broken)?;
-        if !is_plausible(format, &decoder, length) {
-            let (width, height) = decoder.dimensions();
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        if !is_plausible(format, pixels, bits, length) {
             let problem = format!("its {length} bytes cannot hold {width} x {height} pixels");
             return Err(Error::file(path, problem));
         }
@@ -227,19 +228,29 @@ fn is_image(path: &Path) -> bool {
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// Whether so many bytes can hold the pixels that their header tells of, so that no memory is taken
-/// for a lie.
-fn is_plausible(format: Option<ImageFormat>, decoder: &impl ImageDecoder, bytes: u64) -> bool {
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
+/// Whether so many bytes can hold the pixels that their header tells of, `bits` each in a PNG file, so
+/// that no memory is taken for a lie.
+fn is_plausible(format: Option<ImageFormat>, pixels: u64, bits: u64, bytes: u64) -> bool {
     match format {
-        Some(ImageFormat::Png) => {
-            let bits = u64::from(decoder.original_color_type().bits_per_pixel());
-            pixels * bits / 8 <= bytes.saturating_mul(LARGEST_EXPANSION)
-        }
-        // A block of 8x8 pixels takes a bit at least, that of its mean.
+        Some(ImageFormat::Png) => pixels * bits / 8 <= bytes.saturating_mul(LARGEST_EXPANSION),
+        // A block of 8x8 pixels of a JPEG file takes a bit at least, that of its mean.
         _ => pixels / 64 <= bytes.saturating_mul(8),
     }
+}
+
+/// Bits of a pixel of the PNG file `bytes`, of which its header tells first of all (PNG, section
+/// 11.2.1); 1 of what is none.
+fn png_bits(bytes: &[u8]) -> u64 {
+    let (Some(depth), Some(colour)) = (bytes.get(24), bytes.get(25)) else {
+        return 1;
+    };
+    let channels = match colour {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    u64::from(*depth).clamp(1, 16) * channels
 }
 
 fn middle_square(image: &DynamicImage) -> DynamicImage {

@@ -89,3 +89,22 @@ fn an_image_of_sixty_thousand_pixels_a_side_is_refused() {
         "{message}"
     );
 }
+
+#[test]
+fn large_empty_pictures_that_compress_as_well_as_any_can_are_read() {
+    let dir = tempdir().unwrap();
+    GrayImage::new(3000, 3000).save(dir.path().join("1.png")).unwrap();
+    GrayImage::new(3000, 3000).save(dir.path().join("2.jpg")).unwrap();
+    // One bit a pixel, 4096 x 4096.
+    let file = fs::File::create(dir.path().join("3.png")).unwrap();
+    let mut encoder = png::Encoder::new(file, 4096, 4096);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.set_depth(png::BitDepth::One);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&vec![0; 4096 * 4096 / 8]).unwrap();
+    writer.finish().unwrap();
+    let keys = toml::toml! { size = 1 channels = 1 test_fraction = 0.0 };
+    let dataset = open("folder", "dir", dir.path(), keys).unwrap();
+    assert_eq!(values(&dataset, Split::Train), [0.0; 3]);
+}

@@ -1,24 +1,43 @@
-//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names.
+//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names. `list` prints the
+//! names of all.
 //!
-//! `cargo xtask fuzz` builds it with counters in all code, and starts it.
+//! `cargo xtask fuzz` builds it with counters in all code, and starts it. The reader's seeds are
+//! written to the folder `LATENTLAB_SEEDS` first.
 
 #![no_main]
 
-use std::sync::OnceLock;
+use std::{env, fs, path::Path, process, sync::OnceLock};
 
-use latentlab_fuzz::{Reader, Scratch};
+use latentlab_fuzz::{READERS, Reader, Scratch};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
     static SCRATCH: Scratch = Scratch::new();
 }
 
-fn reader() -> &'static Reader {
-    static READER: OnceLock<&Reader> = OnceLock::new();
-    READER.get_or_init(|| {
-        let name = std::env::var("LATENTLAB_READER").unwrap_or_default();
-        Reader::named(&name).unwrap_or_else(|error| panic!("LATENTLAB_READER: {error}"))
-    })
+static READER: OnceLock<&Reader> = OnceLock::new();
+
+/// Finds the reader and writes its seeds, before libFuzzer looks for inputs.
+fn begin() {
+    let name = env::var("LATENTLAB_READER").unwrap_or_default();
+    if name == "list" {
+        READERS.iter().for_each(|reader| println!("{}", reader.name));
+        process::exit(0);
+    }
+    let reader = Reader::named(&name).unwrap_or_else(|error| {
+        eprintln!("error: LATENTLAB_READER: {error}");
+        process::exit(2)
+    });
+    if let Some(folder) = env::var_os("LATENTLAB_SEEDS") {
+        for (number, (_, bytes)) in (reader.seeds)().into_iter().enumerate() {
+            let file = Path::new(&folder).join(format!("seed-{number}"));
+            fs::write(file, bytes).expect("the folder of the seeds can be written to");
+        }
+    }
+    READER.get_or_init(|| reader);
 }
 
-fuzz_target!(|bytes: &[u8]| SCRATCH.with(|scratch| (reader().read)(bytes, scratch)));
+fuzz_target!(init: begin(), |bytes: &[u8]| {
+    let reader = READER.get().expect("the search has begun");
+    SCRATCH.with(|scratch| (reader.read)(bytes, scratch));
+});
