@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use candle_core::{Device, Tensor};
 use clap::Args;
 use latentlab_core::{Registry, ValueRange};
-use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_data::{DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
 use serde_json::{Map, Value, json};
 
@@ -101,13 +101,15 @@ fn pictures(folder: &std::path::Path, dataset: &Dataset, most: usize) -> Result<
         let problem = "pictures can be compared with square images of 1 or 3 channels only";
         return Err(Error::Argument(problem.to_owned()));
     }
-    let mut table = toml::Table::new();
-    table.insert("name".to_owned(), "folder".into());
-    table.insert("dir".to_owned(), folder.display().to_string().into());
-    table.insert("size".to_owned(), (shape.height as i64).into());
-    table.insert("channels".to_owned(), (shape.channels as i64).into());
-    table.insert("test_fraction".to_owned(), 0.0.into());
-    let config = DataConfig::from_table(&table)?;
+    let config = DataConfig {
+        source: Source::Folder(Folder {
+            dir: folder.to_owned(),
+            size: shape.height as u32,
+            channels: shape.channels,
+            test_fraction: 0.0,
+        }),
+        options: Options::default(),
+    };
     let pictures = Dataset::open(&config).map_err(latentlab_core::Error::from)?;
     let places = choice(pictures.len(Split::Train), most);
     Ok(pictures.images(Split::Train, &places, &Device::Cpu)?.images)
