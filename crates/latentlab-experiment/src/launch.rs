@@ -3,11 +3,14 @@
 //! candle reads its switches from the environment, once per thread or pool: whether gradients can
 //! be differentiated again, and how many threads its two pools have. A program may not change its
 //! own environment safely once threads may run, so it replaces itself by a copy that was started
-//! with the right one.
+//! with the right one. A limit on the size of files is part of the environment as well.
 
 use std::{
     env,
+    io::{self, Write},
+    path::Path,
     process::{Command, ExitCode},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 /// The variables a run with `threads` threads needs, with their values.
@@ -25,8 +28,10 @@ fn wanted(threads: usize) -> [(&'static str, String); 5] {
 }
 
 /// Starts this program again with the environment for `threads` threads (0: one for each core),
-/// unless it has it already. Returns what to exit with if the program ran a second time.
+/// unless it has it already. Returns what to exit with if the program ran a second time; otherwise
+/// this process is ready, also for a limit on the size of files, beyond which a write is an error.
 pub fn with_environment(threads: usize) -> Option<ExitCode> {
+    outlive_file_size_limit();
     let threads = match threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -48,23 +53,32 @@ pub fn with_environment(threads: usize) -> Option<ExitCode> {
 fn replace(mut command: Command) -> ExitCode {
     use std::os::unix::process::CommandExt;
     let error = command.exec();
-    eprintln!(
-        "error: cannot start {:?} again: {error}",
-        command.get_program()
-    );
-    ExitCode::FAILURE
+    cannot_start(&command, &error)
 }
 
 #[cfg(not(unix))]
 fn replace(mut command: Command) -> ExitCode {
     match command.status() {
         Ok(status) => ExitCode::from(status.code().unwrap_or(1) as u8),
-        Err(error) => {
-            eprintln!(
-                "error: cannot start {:?} again: {error}",
-                command.get_program()
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => cannot_start(&command, &error),
     }
 }
+
+fn cannot_start(command: &Command, error: &io::Error) -> ExitCode {
+    let program = Path::new(command.get_program()).display();
+    // There is nobody to tell if stderr cannot be written.
+    let _ = writeln!(io::stderr(), "error: cannot start {program} again: {error}");
+    ExitCode::FAILURE
+}
+
+/// Lets a write that goes beyond the largest file allowed (`ulimit -f`) fail like any other, with an
+/// error that names the file; the system's default is to end the process without a word.
+#[cfg(unix)]
+fn outlive_file_size_limit() {
+    let signal = signal_hook::consts::SIGXFSZ;
+    // Where it cannot be caught, things are as they were.
+    let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)));
+}
+
+#[cfg(not(unix))]
+fn outlive_file_size_limit() {}

@@ -37,6 +37,7 @@ pub mod overrides;
 mod page;
 mod palette;
 pub mod papers;
+mod place;
 mod plots;
 mod report;
 mod run_dir;

@@ -57,11 +57,12 @@ pub struct Source {
 ///
 /// # Errors
 /// If there is neither; if the file is no TOML, with line and column.
-pub fn find(which: &str) -> Result<Source> {
-    if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| *name == which) {
+pub fn find(which: impl AsRef<Path>) -> Result<Source> {
+    let path = which.as_ref();
+    if let Some((name, text)) = EMBEDDED.iter().find(|(name, _)| Path::new(name) == path) {
         return parse(name, name, text);
     }
-    let path = Path::new(which);
+    let which = &*path.to_string_lossy();
     if !path.is_file() && path.extension().is_none() {
         let known = EMBEDDED.map(|(name, _)| name);
         return Err(latentlab_core::Error::unknown("experiment", which, known).into());

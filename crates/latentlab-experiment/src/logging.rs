@@ -1,6 +1,11 @@
 //! Where messages go: warnings to stderr, everything from `info` on to `train.log`.
 
-use std::{fs::OpenOptions, io::IsTerminal, path::Path, sync::Mutex};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 
 use tracing_subscriber::{
     EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt,
@@ -22,7 +27,11 @@ pub fn start(directory: &Path) -> Result<()> {
     let to_file = fmt::layer()
         .with_ansi(false)
         .with_target(false)
-        .with_writer(Mutex::new(file))
+        .with_writer(Mutex::new(Log {
+            path,
+            file,
+            lost: false,
+        }))
         .with_filter(LevelFilter::INFO);
     let wanted = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
@@ -31,8 +40,10 @@ pub fn start(directory: &Path) -> Result<()> {
     let to_terminal = fmt::layer()
         .without_time()
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        // It would complain to stderr that stderr cannot be written, and fall over that.
+        .log_internal_errors(false)
         .with_filter(wanted);
     // An error means that a subscriber is there already, and then that one stays.
     let _ = tracing_subscriber::registry()
@@ -40,4 +51,32 @@ pub fn start(directory: &Path) -> Result<()> {
         .with(to_terminal)
         .try_init();
     Ok(())
+}
+
+/// `train.log`, without which training goes on: it says once on stderr that it cannot be written.
+struct Log {
+    path: PathBuf,
+    file: File,
+    lost: bool,
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Err(error) = self.file.write_all(bytes)
+            && !self.lost
+        {
+            self.lost = true;
+            let file = self.path.display();
+            // There is nobody to tell if stderr cannot be written either.
+            let _ = writeln!(
+                io::stderr(),
+                "warning: {file}: {error}; training goes on without it"
+            );
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }

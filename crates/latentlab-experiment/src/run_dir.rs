@@ -2,9 +2,9 @@
 
 use std::{
     fmt,
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use latentlab_train::{disk, durable};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Environment, Error, Result};
+use crate::{Environment, Error, Result, place::Place};
 
 /// Version of the layout of a run directory and of `run.json`.
 pub const SCHEMA: u32 = 1;
@@ -96,7 +96,7 @@ pub struct Resumption {
 /// A run directory that this process holds the lock of.
 #[derive(Debug)]
 pub struct RunDir {
-    path: PathBuf,
+    place: Place,
     _lock: File,
 }
 
@@ -147,9 +147,15 @@ impl RunDir {
 
     fn lock(path: PathBuf) -> Result<Self> {
         let file = path.join("LOCK");
-        let lock = File::create(&file).map_err(Error::file(&file))?;
+        let mut options = OpenOptions::new();
+        // Emptied, it would be what a link leads to that is lost.
+        options.write(true).create(true).truncate(false);
+        let lock = options.open(&file).map_err(Error::file(&file))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self {
+                place: Place::open(&path)?,
+                _lock: lock,
+            }),
             Err(fs::TryLockError::WouldBlock) => Err(Error::Argument(format!(
                 "{} is in use by another process",
                 path.display()
@@ -160,18 +166,28 @@ impl RunDir {
 
     /// The directory.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
+    }
+
+    /// The directory, known by more than its path.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The path of `name` in the directory.
     pub fn join(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.path().join(name)
     }
 
     /// Writes a file whole or not at all: beside it, synced, renamed.
+    ///
+    /// # Errors
+    /// If it cannot be written, or the directory is no longer in its place.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.place.require()?;
         let file = self.join(name);
-        if let Some(folder) = file.parent() {
+        // The run directory itself may be reached by a link, what is in it may not.
+        if let Some(folder) = file.parent().filter(|folder| *folder != self.path()) {
             disk::make_directory(folder)?;
         }
         Ok(durable::replace(&file, bytes)?)
@@ -239,7 +255,15 @@ pub fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
 
 /// The time now, in UTC, to the second.
 pub fn now() -> String {
-    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+    in_utc(SystemTime::now())
+}
+
+/// A time in UTC, to the second. A clock that stands before 1970 or after 9999 is not believed: it
+/// gives the nearest time that can be written.
+fn in_utc(time: SystemTime) -> String {
+    let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    let time = time.clamp(SystemTime::UNIX_EPOCH, last);
+    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 /// A name for a run that starts now: `<utc>-s<seed>-<4 hex>`.
@@ -268,6 +292,27 @@ mod tests {
         drop(held);
         assert!(!is_locked(&out));
         assert!(RunDir::open(&out).is_ok());
+    }
+
+    #[test]
+    fn a_lock_that_is_a_link_empties_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, precious) = (folder.path().join("run"), folder.path().join("precious"));
+        fs::create_dir(&out).unwrap();
+        fs::write(&precious, b"kept").unwrap();
+        std::os::unix::fs::symlink(&precious, out.join("LOCK")).unwrap();
+        drop(RunDir::create(Some(&out), "test", "id").unwrap());
+        assert_eq!(fs::read(&precious).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_by_ages_gives_a_time_all_the_same() {
+        let day = Duration::from_secs(86_400);
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(in_utc(epoch - day), "1970-01-01T00:00:00Z");
+        assert_eq!(in_utc(epoch + day), "1970-01-02T00:00:00Z");
+        let distant = epoch + day * 365 * 20_000;
+        assert_eq!(in_utc(distant), "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -177,7 +177,11 @@ impl File {
     }
 
     /// A file that is written on at its end.
+    ///
+    /// # Errors
+    /// If it is a symbolic link, too: its end is not the run's to write or to cut off.
     pub(crate) fn append(path: &Path) -> Result<Self> {
+        require_no_link(path)?;
         Self::open(path, OpenOptions::new().append(true).create(true))
     }
 
@@ -219,11 +223,25 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<()> {
     attempt(Operation::Sync, directory, whole, nothing)
 }
 
+/// Whether what is written below `path` stays where it is.
+///
+/// # Errors
+/// If it is a symbolic link: what it leads to belongs to somebody else.
+pub(crate) fn require_no_link(path: &Path) -> Result<()> {
+    if !fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        return Ok(());
+    }
+    let problem = "is a symbolic link, and a run writes nothing outside of its own directory; \
+                   put what it leads to in its place";
+    Err(Error::io(path)(io::Error::other(problem)))
+}
+
 /// Makes a directory and those above it, where they are not there.
 ///
 /// # Errors
-/// Names the directory that cannot be made.
+/// Names the directory that cannot be made, or that is a symbolic link.
 pub fn make_directory(directory: &Path) -> Result<()> {
+    require_no_link(directory)?;
     if directory.is_dir() {
         return Ok(());
     }
@@ -236,10 +254,12 @@ pub(crate) fn remove_file(file: &Path) -> Result<()> {
     attempt(Operation::Remove, file, || fs::remove_file(file), nothing)
 }
 
-/// Removes a directory with all below it, if it is there.
+/// Removes a directory with all below it, if it is there. What a link leads to is left alone.
 pub(crate) fn remove_directory(directory: &Path) -> Result<()> {
-    if fs::symlink_metadata(directory).is_err() {
-        return Ok(());
+    match fs::symlink_metadata(directory) {
+        Err(_) => return Ok(()),
+        Ok(found) if !found.is_dir() => return remove_file(directory),
+        Ok(_) => {}
     }
     let half = || {
         let names = fs::read_dir(directory)?.map(|entry| Ok(entry?.path()));

@@ -1,5 +1,7 @@
 //! `latentlab describe`: an experiment's resolved file, explained.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use latentlab_core::Registry;
 use latentlab_train::OptimizerConfig;
@@ -16,7 +18,7 @@ use crate::{
 pub(super) struct Arguments {
     /// An embedded experiment (see `latentlab list`) or the path of a TOML file
     #[arg(value_name = "NAME|FILE.toml")]
-    experiment: String,
+    experiment: PathBuf,
     #[command(flatten)]
     changes: Changes,
 }

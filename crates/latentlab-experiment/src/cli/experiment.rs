@@ -18,7 +18,7 @@ use crate::{
 pub(super) struct Arguments {
     /// An embedded experiment (see `latentlab list`) or the path of a TOML file
     #[arg(value_name = "NAME|FILE.toml")]
-    experiment: String,
+    experiment: PathBuf,
     #[command(flatten)]
     changes: Changes,
     /// The run directory; runs/<experiment>/<id> without it

@@ -16,7 +16,9 @@ mod side_by_side;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
+    sync::{Mutex, PoisonError},
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -140,7 +142,9 @@ pub fn main(registry: impl FnOnce() -> latentlab_core::Result<Registry>) -> Exit
         let threads = threads_of(&cli.verb, &registry)?;
         match launch::with_environment(threads) {
             Some(code) => Ok(code),
-            None => dispatch(cli.verb, &registry).map(ExitCode::from),
+            None => dispatch(cli.verb, &registry)
+                .and_then(heard)
+                .map(ExitCode::from),
         }
     });
     outcome.unwrap_or_else(|error| {
@@ -225,7 +229,28 @@ pub fn report(error: &dyn std::error::Error) {
     let _ = io::stderr().write_all(message.as_bytes());
 }
 
-/// Prints a line to stdout; a reader that has gone (`| head`) is no error.
+/// The first error of a write to stdout, until it is told.
+static UNHEARD: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints a line to stdout; a reader that has gone (`| head`) is no error. What cannot be printed for
+/// another reason ends nothing that is under way: [`heard`] tells in the end.
 fn say(text: impl AsRef<str>) {
-    let _ = writeln!(io::stdout(), "{}", text.as_ref());
+    if let Err(error) = writeln!(io::stdout(), "{}", text.as_ref())
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let mut unheard = UNHEARD.lock().unwrap_or_else(PoisonError::into_inner);
+        unheard.get_or_insert(error);
+    }
+}
+
+/// The exit code of a verb that did its work, if what it said could be printed.
+///
+/// # Errors
+/// If standard output took it as little as a full disk.
+fn heard(code: u8) -> Result<u8> {
+    let mut unheard = UNHEARD.lock().unwrap_or_else(PoisonError::into_inner);
+    match unheard.take() {
+        Some(error) if code == 0 => Err(Error::file(Path::new("standard output"))(error)),
+        _ => Ok(code),
+    }
 }

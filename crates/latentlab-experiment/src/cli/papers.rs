@@ -1,6 +1,9 @@
 //! `latentlab papers`: trains what papers trained, and holds it to their figures.
 
-use std::path::PathBuf;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use clap::Args;
 use latentlab_core::Registry;
@@ -50,7 +53,10 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let interruption = Interruption::watch()?;
     let argv = super::argv();
     for paper in &chosen {
-        let announce = |words: &str| eprintln!("{words}");
+        let announce = |words: &str| {
+            // There is nobody to tell if stderr cannot be written.
+            let _ = writeln!(io::stderr(), "{words}");
+        };
         let status = paper.train(
             &arguments.runs,
             &argv,

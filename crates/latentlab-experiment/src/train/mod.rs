@@ -4,6 +4,7 @@ mod complete;
 mod finish;
 mod named;
 mod observers;
+mod possession;
 mod resume;
 
 use std::{
@@ -114,6 +115,14 @@ pub fn resume(
         let Prepared {
             session, trainer, ..
         } = &mut prepared;
+        if snapshot.seed != session.experiment.seed {
+            let (theirs, ours) = (snapshot.seed, session.experiment.seed);
+            let problem = format!(
+                "the checkpoint of step {} is another run's: its seed is {theirs}, not {ours}",
+                snapshot.step
+            );
+            return Err(Error::format(&directory.join("checkpoints"), problem));
+        }
         let average = session.average.as_ref().map(|average| &average.store);
         snapshot.restore(&session.store, average, trainer)?;
     }
@@ -197,7 +206,7 @@ impl Prepared {
             past.iter().for_each(|record| observer.replay(record));
         }
         let began = Instant::now();
-        let clock = || before + began.elapsed();
+        let clock = || before.saturating_add(began.elapsed());
         let run = Run {
             model: &*session.model,
             shown: session.shown(),

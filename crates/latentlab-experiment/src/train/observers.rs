@@ -13,6 +13,7 @@ use latentlab_train::{
 };
 use serde_json::json;
 
+use super::possession::Possession;
 use crate::{Error, Result, RunDir, Session, drawing, evaluation::Evaluation};
 
 /// Who looks at each step, in the order in which they need each other's figures. The run goes on
@@ -56,6 +57,7 @@ pub(super) fn observers(
         pictures.to_vec(),
     )?;
     Ok(vec![
+        Box::new(Possession(directory.place().clone())),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence {
             every: checkpoint.every,

@@ -13,7 +13,7 @@
 
 use std::{fs, io::ErrorKind, path::PathBuf};
 
-use super::{Retention, Snapshot, manifest};
+use super::{Retention, STATE, Snapshot, manifest};
 use crate::{Error, Result, disk, durable};
 
 const LATEST: &str = "LATEST";
@@ -43,7 +43,11 @@ impl CheckpointStore {
     /// Removes what a killed process left unfinished: half-written files, and checkpoints newer than
     /// the latest, which it could not make the latest any more. LATEST then names the latest. Only
     /// for the process that holds the run's lock.
+    ///
+    /// # Errors
+    /// If the directory is a symbolic link, too: what it leads to is not this store's to clean.
     pub fn recover(&self) -> Result<()> {
+        disk::require_no_link(&self.directory)?;
         for name in self.names()? {
             let path = self.directory.join(&name);
             if name.starts_with(UNFINISHED) || name.starts_with(REMOVED) {
@@ -136,10 +140,17 @@ impl CheckpointStore {
     /// The checkpoint of `step`, verified.
     ///
     /// # Errors
-    /// Names the file that is missing, altered, or no such file.
+    /// Names the file that is missing, altered, no such file, or of another step.
     pub fn load(&self, step: u64) -> Result<Snapshot> {
         let directory = self.place(step);
-        Snapshot::from_files(&directory, &manifest::read(&directory)?)
+        let snapshot = Snapshot::from_files(&directory, &manifest::read(&directory)?)?;
+        if snapshot.step == step {
+            return Ok(snapshot);
+        }
+        Err(Error::Checkpoint {
+            file: directory.join(STATE),
+            problem: format!("is of step {}, not of step {step}", snapshot.step),
+        })
     }
 
     /// The steps of all checkpoints, in order.
@@ -169,7 +180,8 @@ impl CheckpointStore {
         let place = self.place(step);
         let removed = self.directory.join(format!("{REMOVED}{}", name_of(step)));
         disk::remove_directory(&removed)?;
-        if place.is_dir() {
+        // Whatever has its name: a link that leads nowhere would be in the way as well.
+        if fs::symlink_metadata(&place).is_ok() {
             durable::rename(&place, &removed)?;
         }
         disk::remove_directory(&removed)
