@@ -5,6 +5,8 @@ use std::{fmt::Write, ops::Range};
 
 use latentlab_experiment::markup::escape;
 
+use crate::Scale;
+
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 64.0;
@@ -18,9 +20,10 @@ const COLOURS: [&str; 7] = [
 ];
 /// A curve of at most so many points shows them.
 const DOTS: usize = 40;
-
 /// Share of the distance between outcomes that their bars take, all series together.
-const BARS: f64 = 0.7;
+const BARS: f64 = 0.85;
+/// Width of a bar from which on three decimals fit above it, where else it is two.
+const THREE_DECIMALS: f64 = 34.0;
 
 /// A chart of curves, or of bars.
 pub struct Chart {
@@ -32,22 +35,22 @@ pub struct Chart {
     pub x_scale: Scale,
     /// How the numbers upwards are spaced.
     pub y_scale: Scale,
-    /// Whether a series is bars from 0 up at whole numbers, instead of a curve.
-    pub bars: bool,
-    /// The curves.
+    /// What a series is drawn as.
+    pub form: Form,
+    /// The curves, or the bars of one colour.
     pub series: Vec<Series>,
 }
 
-/// How numbers are spaced along an axis.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
-    /// By their differences.
-    Linear,
-    /// By their ratios; numbers that are not positive are left out.
-    Logarithmic,
+/// What a series is drawn as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A line from point to point.
+    Curve,
+    /// Bars from 0 up at whole numbers, which are outcomes.
+    Bars,
 }
 
-/// One curve.
+/// One curve, or the bars of one colour.
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
@@ -63,7 +66,7 @@ impl Chart {
             x: x.into(),
             x_scale: Scale::Linear,
             y_scale: Scale::Linear,
-            bars: false,
+            form: Form::Curve,
             series: Vec::new(),
         }
     }
@@ -71,7 +74,7 @@ impl Chart {
     /// A chart of bars at whole numbers, without series.
     pub fn of_bars(title: impl Into<String>, x: impl Into<String>) -> Self {
         Self {
-            bars: true,
+            form: Form::Bars,
             ..Self::new(title, x)
         }
     }
@@ -85,7 +88,7 @@ impl Chart {
         }
     }
 
-    /// The chart with one more curve.
+    /// The chart with one more series.
     pub fn with(mut self, name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
         self.series.push(Series {
             name: name.into(),
@@ -96,98 +99,160 @@ impl Chart {
 
     /// The bytes of the SVG file.
     pub fn to_svg(&self) -> String {
-        let curves: Vec<Vec<(f64, f64)>> = self
-            .series
-            .iter()
-            .map(|series| {
-                let points = series.points.iter();
-                let placed = points.map(|(x, y)| (self.x_scale.place(*x), self.y_scale.place(*y)));
-                placed
-                    .filter(|(x, y)| x.is_finite() && y.is_finite())
-                    .collect()
-            })
-            .collect();
-        let range = |axis: fn(&(f64, f64)) -> f64| range(curves.iter().flatten().map(axis));
-        let (mut xs, mut ys) = (range(|point| point.0), range(|point| point.1));
-        if self.bars {
-            xs = xs.start - 0.5..xs.end + 0.5;
-            ys = 0.0..ys.end * 1.05;
-        }
-        let to_x = |x: f64| LEFT + (RIGHT - LEFT) * (x - xs.start) / (xs.end - xs.start);
-        let to_y = |y: f64| BOTTOM - (BOTTOM - TOP) * (y - ys.start) / (ys.end - ys.start);
+        let series = self.series.iter().map(|series| self.placed(series));
+        let series: Vec<_> = series.collect();
+        let frame = self.frame(&series);
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
              width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"system-ui, sans-serif\" \
              font-size=\"12\" fill=\"#222\">\n\
              <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#fff\"/>\n\
-             <text x=\"16\" y=\"22\" font-size=\"15\">{}</text>\n",
-            escape(&self.title)
+             <text x=\"16\" y=\"22\" font-size=\"15\">{}</text>\n{}",
+            escape(&self.title),
+            self.axes(&frame, &series)
         );
-        let mut put = |part: String| {
-            svg.push_str(&part);
-            svg.push('\n');
-        };
-        for (y, label) in self.y_scale.ticks(&ys) {
-            let y = to_y(y);
-            put(format!(
+        let mut at = LEFT;
+        let coloured = self.series.iter().zip(&series).zip(COLOURS.iter().cycle());
+        for (place, ((one, points), colour)) in coloured.enumerate() {
+            svg.push_str(&legend(&one.name, colour, at));
+            at += 44.0 + 6.6 * one.name.chars().count() as f64;
+            svg.push_str(&match self.form {
+                Form::Curve => frame.curve(points, colour),
+                Form::Bars => frame.bars(points, colour, (place, series.len())),
+            });
+        }
+        svg.push_str("</svg>\n");
+        svg
+    }
+
+    /// The points of a series by their places along the axes.
+    fn placed(&self, series: &Series) -> Vec<(f64, f64)> {
+        let points = series.points.iter();
+        points
+            .map(|(x, y)| (self.x_scale.place(*x), self.y_scale.place(*y)))
+            .filter(|(x, y)| x.is_finite() && y.is_finite())
+            .collect()
+    }
+
+    fn frame(&self, series: &[Vec<(f64, f64)>]) -> Frame {
+        let points = series.iter().flatten();
+        let x = range(points.clone().map(|point| point.0));
+        let y = range(points.map(|point| point.1));
+        match self.form {
+            Form::Curve => Frame {
+                x,
+                y: self.y_scale.widened(&y),
+            },
+            Form::Bars => Frame {
+                x: x.start - 0.5..x.end + 0.5,
+                y: 0.0..y.end * 1.08,
+            },
+        }
+    }
+
+    /// Lines and labels of both axes, and the name of the one to the right.
+    fn axes(&self, frame: &Frame, series: &[Vec<(f64, f64)>]) -> String {
+        let mut svg = String::new();
+        for (y, label) in self.y_scale.ticks(&frame.y) {
+            let y = frame.up(y);
+            svg.push_str(&format!(
                 "<line x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>",
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>\n",
                 LEFT - 8.0,
                 y + 4.0
             ));
         }
-        for (x, label) in self.x_scale.ticks(&xs) {
-            put(format!(
-                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>",
-                to_x(x),
+        svg.push_str(&format!(
+            "<line x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{BOTTOM}\" y2=\"{BOTTOM}\" stroke=\"#888\"/>\n"
+        ));
+        let columns = match self.form {
+            Form::Curve => self.x_scale.ticks(&frame.x),
+            Form::Bars => {
+                let outcomes = series.iter().max_by_key(|bars| bars.len());
+                let outcomes = outcomes.into_iter().flatten();
+                outcomes.map(|(x, _)| (*x, x.to_string())).collect()
+            }
+        };
+        for (x, label) in columns {
+            svg.push_str(&format!(
+                "<line x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{BOTTOM}\" y2=\"{1}\" stroke=\"#888\"/>\
+                 <text x=\"{0:.1}\" y=\"{2}\" text-anchor=\"middle\">{label}</text>\n",
+                frame.right(x),
+                BOTTOM + 4.0,
                 BOTTOM + 18.0
             ));
         }
-        put(format!(
-            "<text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555\">{}</text>",
+        svg.push_str(&format!(
+            "<text x=\"{RIGHT}\" y=\"{:.1}\" text-anchor=\"end\" fill=\"#555\">{}</text>\n",
             HEIGHT - 8.0,
             escape(&self.x)
         ));
-        let mut at = LEFT;
-        let coloured = self.series.iter().zip(&curves).zip(COLOURS.iter().cycle());
-        for (place, ((series, curve), colour)) in coloured.enumerate() {
-            put(legend(&series.name, colour, at));
-            at += 44.0 + 6.6 * series.name.chars().count() as f64;
-            if self.bars {
-                let width = BARS / self.series.len() as f64;
-                for (x, y) in curve {
-                    let left = to_x(x - BARS / 2.0 + place as f64 * width);
-                    let (width, top) = (to_x(x + width) - to_x(*x), to_y(*y));
-                    let (height, middle) = (BOTTOM - top, left + width / 2.0);
-                    put(format!(
-                        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" \
-                         height=\"{height:.1}\" fill=\"{colour}\"/>\
-                         <text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\" \
-                         font-size=\"10\">{}</text>",
-                        top - 4.0,
-                        label(*y)
-                    ));
-                }
-                continue;
-            }
-            let mut line = String::new();
-            for (x, y) in curve {
-                let _ = write!(line, "{:.1},{:.1} ", to_x(*x), to_y(*y));
-            }
-            put(format!(
-                "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" \
-                 stroke-linejoin=\"round\" points=\"{}\"/>",
-                line.trim_end()
-            ));
-            for (x, y) in curve.iter().filter(|_| curve.len() <= DOTS) {
-                put(format!(
-                    "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"{colour}\"/>",
-                    to_x(*x),
-                    to_y(*y)
-                ));
+        svg
+    }
+}
+
+/// What is seen of either axis.
+struct Frame {
+    x: Range<f64>,
+    y: Range<f64>,
+}
+
+impl Frame {
+    fn right(&self, x: f64) -> f64 {
+        LEFT + (RIGHT - LEFT) * (x - self.x.start) / (self.x.end - self.x.start)
+    }
+
+    fn up(&self, y: f64) -> f64 {
+        BOTTOM - (BOTTOM - TOP) * (y - self.y.start) / (self.y.end - self.y.start)
+    }
+
+    fn curve(&self, points: &[(f64, f64)], colour: &str) -> String {
+        let points = points.iter().map(|(x, y)| (self.right(*x), self.up(*y)));
+        let mut line = String::new();
+        for (x, y) in points.clone() {
+            let _ = write!(line, "{x:.1},{y:.1} ");
+        }
+        let mut svg = format!(
+            "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\" \
+             stroke-linejoin=\"round\" points=\"{}\"/>\n",
+            line.trim_end()
+        );
+        if points.len() <= DOTS {
+            for (x, y) in points {
+                let _ = writeln!(
+                    svg,
+                    "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"
+                );
             }
         }
-        svg.push_str("</svg>\n");
+        svg
+    }
+
+    /// The bars of the series `place` of `count`, each with its value above it.
+    fn bars(&self, points: &[(f64, f64)], colour: &str, (place, count): (usize, usize)) -> String {
+        let share = BARS / count as f64;
+        let width = self.right(share) - self.right(0.0);
+        let decimals = if width < THREE_DECIMALS { 2 } else { 3 };
+        let mut svg = String::new();
+        for (x, y) in points {
+            let (left, top) = (
+                self.right(x - BARS / 2.0 + place as f64 * share),
+                self.up(*y),
+            );
+            let value = match y {
+                0.0 => "0".to_owned(),
+                _ => format!("{y:.decimals$}"),
+            };
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{:.1}\" \
+                 fill=\"{colour}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" \
+                 font-size=\"9\">{value}</text>",
+                BOTTOM - top,
+                left + width / 2.0,
+                top - 4.0
+            );
+        }
         svg
     }
 }
@@ -196,69 +261,10 @@ impl Chart {
 fn legend(name: &str, colour: &str, left: f64) -> String {
     format!(
         "<rect x=\"{left:.1}\" y=\"36\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\
-         <text x=\"{:.1}\" y=\"42\">{}</text>",
+         <text x=\"{:.1}\" y=\"42\">{}</text>\n",
         left + 20.0,
         escape(name)
     )
-}
-
-impl Scale {
-    fn place(self, value: f64) -> f64 {
-        match self {
-            Self::Linear => value,
-            Self::Logarithmic => value.log10(),
-        }
-    }
-
-    /// Places of the ticks in `range`, with their labels.
-    fn ticks(self, range: &Range<f64>) -> Vec<(f64, String)> {
-        let span = range.end - range.start;
-        if self == Self::Logarithmic && span >= 1.0 {
-            let spacing = (span / 6.0).ceil();
-            let first = (range.start / spacing).ceil();
-            let exponents = (-1..8).map(|index| (first + f64::from(index)) * spacing);
-            let between: &[f64] = if span < 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
-            let values = exponents.flat_map(|exponent| {
-                let power = 10f64.powf(exponent);
-                between.iter().map(move |factor| factor * power)
-            });
-            return values
-                .map(|value| (value.log10(), label(value)))
-                .filter(|(place, _)| range.start <= *place && *place <= range.end)
-                .collect();
-        }
-        if self == Self::Logarithmic {
-            let ends = 10f64.powf(range.start)..10f64.powf(range.end);
-            let ticks = Self::Linear.ticks(&ends).into_iter();
-            return ticks.map(|(tick, label)| (tick.log10(), label)).collect();
-        }
-        let rough = span / 6.0;
-        let power = 10f64.powf(rough.log10().floor());
-        let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
-        let spacing = steps
-            .into_iter()
-            .find(|step| *step >= rough)
-            .unwrap_or(power);
-        let first = (range.start / spacing).ceil();
-        let ticks = (0..12).map(|index| (first + f64::from(index)) * spacing);
-        ticks
-            .take_while(|tick| *tick <= range.end + 1e-9 * span)
-            .map(|tick| (tick, label(tick)))
-            .collect()
-    }
-}
-
-/// A number as short as it can be told.
-fn label(value: f64) -> String {
-    let size = value.abs();
-    if size != 0.0 && !(1e-3..1e6).contains(&size) {
-        return format!("{value:.0e}");
-    }
-    let text = format!("{value:.4}");
-    match text.trim_end_matches('0').trim_end_matches('.') {
-        "-0" => "0".to_owned(),
-        short => short.to_owned(),
-    }
 }
 
 /// From the least to the largest value, never empty.
@@ -279,11 +285,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn curves_span_the_chart_and_name_themselves() {
+    fn curves_name_themselves_and_leave_a_margin() {
         let chart = Chart::new("a < b", "step").with("one", vec![(0.0, 1.0), (10.0, 3.0)]);
         let svg = chart.to_svg();
-        assert!(svg.contains("points=\"64.0,316.0 608.0,56.0\""), "{svg}");
+        // 260 units upwards, 4 parts in 108 free below and above.
+        assert!(svg.contains("points=\"64.0,306.4 608.0,65.6\""), "{svg}");
         assert!(svg.contains(">one</text>") && svg.contains("a &lt; b"));
+    }
+
+    #[test]
+    fn a_ratio_has_one_height_on_a_logarithmic_axis() {
+        let points = vec![(0.0, 4000.0), (1.0, 400.0), (2.0, 40.0)];
+        let chart = Chart::new("t", "step").scaled(Scale::Linear, Scale::Logarithmic);
+        let svg = chart.with("one", points).to_svg();
+        // From 20 to 5000: 4000 is log10(1.25) / log10(250) of 260 units below the top.
+        assert!(
+            svg.contains("points=\"64.0,66.5 336.0,174.9 608.0,283.4\""),
+            "{svg}"
+        );
+    }
+
+    #[test]
+    fn the_last_label_is_inside_of_the_picture() {
+        let svg = Chart::new("t", "step").with("one", vec![(0.0, 1.0), (100_000.0, 3.0)]);
+        let svg = svg.to_svg();
+        assert!(svg.contains("<text x=\"608.0\" y=\"334\" text-anchor=\"middle\">100000</text>"));
+        // A digit of a font of 12 units is less than 8 of them wide.
+        const { assert!(RIGHT + 6.0 * 8.0 / 2.0 <= WIDTH) };
     }
 
     #[test]
@@ -294,13 +322,29 @@ mod tests {
             .with("p", one)
             .with("q", two)
             .to_svg();
-        // 544 units for two outcomes, 0.35 of each for a bar; 260 upwards for 0.525.
+        // 544 units for two outcomes, 0.425 of each for a bar; 260 upwards for 0.54.
         assert!(
-            svg.contains("<rect x=\"104.8\" y=\"68.4\" width=\"95.2\" height=\"247.6\""),
+            svg.contains("<rect x=\"84.4\" y=\"75.3\" width=\"115.6\" height=\"240.7\""),
             "{svg}"
         );
-        assert!(svg.contains("<rect x=\"200.0\" y=\"192.2\""), "{svg}");
-        assert!(svg.contains(">0.25</text>") && !svg.contains("polyline"));
+        assert!(svg.contains("<rect x=\"200.0\" y=\"195.6\""), "{svg}");
+        assert!(svg.contains(">0.250</text>") && !svg.contains("polyline"));
+    }
+
+    #[test]
+    fn every_outcome_is_named_and_narrow_bars_have_short_values() {
+        let shares: Vec<_> = (1..=8)
+            .map(|outcome| (f64::from(outcome), 1.0 / 6.0))
+            .collect();
+        let chart = Chart::of_bars("t", "mode").with("p", shares.clone());
+        let svg = chart.with("q", shares).to_svg();
+        for outcome in 1..=8 {
+            assert!(
+                svg.contains(&format!(">{outcome}</text>")),
+                "{outcome}: {svg}"
+            );
+        }
+        assert!(svg.contains(">0.17</text>") && !svg.contains(">0.167</text>"));
     }
 
     #[test]
@@ -308,28 +352,14 @@ mod tests {
         let points = vec![(0.0, 1.0), (1.0, f64::NAN), (10.0, 2.0), (100.0, 3.0)];
         let chart = Chart::new("t", "x").scaled(Scale::Logarithmic, Scale::Linear);
         let svg = chart.with("one", points).to_svg();
-        assert!(svg.contains("points=\"64.0,316.0 608.0,56.0\""), "{svg}");
+        assert!(svg.contains("points=\"64.0,306.4 608.0,65.6\""), "{svg}");
     }
 
     #[test]
     fn a_chart_without_points_is_still_one() {
-        assert!(Chart::new("t", "x").to_svg().ends_with("</svg>\n"));
-    }
-
-    #[test]
-    fn ticks_are_round() {
-        let labels = |scale: Scale, range: Range<f64>| -> Vec<String> {
-            let ticks = scale.ticks(&range).into_iter();
-            ticks.map(|(_, label)| label).collect()
-        };
-        assert_eq!(
-            labels(Scale::Linear, 0.0..1.0),
-            ["0", "0.2", "0.4", "0.6", "0.8", "1"]
-        );
-        assert_eq!(labels(Scale::Logarithmic, 0.3..1.4), ["2", "5", "10", "20"]);
-        assert_eq!(
-            labels(Scale::Logarithmic, 0.0..3.0),
-            ["1", "10", "100", "1000"]
-        );
+        for chart in [Chart::new("t", "x"), Chart::of_bars("t", "x")] {
+            let svg = chart.with("one", vec![]).to_svg();
+            assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN"), "{svg}");
+        }
     }
 }

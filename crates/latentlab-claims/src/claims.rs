@@ -1,4 +1,4 @@
-//! The claims, in the order of the study they come from.
+//! The claims, from the autoencoder over the VAE to the GAN.
 
 mod bottleneck;
 mod density;
@@ -16,7 +16,7 @@ mod purposes;
 use std::fmt::Display;
 
 use latentlab_core::{Registry, Result, merge};
-use latentlab_experiment::overrides::parse_assignment;
+use latentlab_experiment::{Error, overrides::parse_assignment};
 use toml::Table;
 
 use crate::Claim;
@@ -39,6 +39,13 @@ pub const CLAIMS: [Claim; 11] = [
 /// The models that claims need beside the built-in ones.
 pub(crate) fn plugin(registry: &mut Registry) -> Result<()> {
     registry.add::<fixed_generator::FixedGenerator>()
+}
+
+/// The steps that an experiment file takes.
+pub(crate) fn steps(file: &Table) -> latentlab_experiment::Result<u64> {
+    let steps = file.get("steps").and_then(toml::Value::as_integer);
+    let steps = steps.and_then(|steps| u64::try_from(steps).ok());
+    steps.ok_or_else(|| Error::Argument("the experiment has no `steps`".to_owned()))
 }
 
 /// Sets a key of an experiment file, such as `model.config.latent`.

@@ -46,9 +46,9 @@ pub enum Bound {
 pub enum Verdict {
     /// All criteria are met.
     Holds,
-    /// Some are.
+    /// Some are; the others are missed or could not be judged.
     HoldsUnderConditions,
-    /// None is.
+    /// None is, of those that could be judged.
     DoesNotHold,
     /// None could be judged.
     NotJudged,
@@ -78,17 +78,26 @@ pub enum Illustration {
 }
 
 impl Finding {
-    /// The verdict that follows from the criteria that could be judged.
+    /// The verdict that follows from the criteria. One that could not be judged does not count
+    /// against the claim, and not for it either.
     pub fn verdict(&self) -> Verdict {
         let judged = self.criteria.iter().filter(|one| one.obstacle.is_none());
-        let (judged, met) = judged.fold((0, 0), |(judged, met), one| {
-            (judged + 1, met + usize::from(one.is_met()))
-        });
-        match (judged, met) {
+        let met = judged.clone().filter(|one| one.is_met()).count();
+        match (judged.count(), met) {
             (0, _) => Verdict::NotJudged,
             (_, 0) => Verdict::DoesNotHold,
-            (judged, met) if met == judged => Verdict::Holds,
+            (_, met) if met == self.criteria.len() => Verdict::Holds,
             _ => Verdict::HoldsUnderConditions,
+        }
+    }
+
+    /// The verdict in words, with the number of figures that were not judged.
+    pub fn sentence(&self) -> String {
+        let (verdict, count) = (self.verdict(), self.criteria.len());
+        let unjudged = self.criteria.iter().filter(|one| one.obstacle.is_some());
+        match unjudged.count() {
+            0 => verdict.to_string(),
+            unjudged => format!("{verdict} ({unjudged} of {count} figures not judged)"),
         }
     }
 
@@ -133,6 +142,29 @@ impl Finding {
     /// Tells the reader something.
     pub fn remark(&mut self, text: impl Into<String>) {
         self.remarks.push(text.into());
+    }
+}
+
+impl Verdict {
+    /// All that there are, from the best.
+    pub const ALL: [Self; 4] = [
+        Self::Holds,
+        Self::HoldsUnderConditions,
+        Self::DoesNotHold,
+        Self::NotJudged,
+    ];
+
+    /// How often each of them came: `holds: 7, not judged: 1`.
+    pub fn tally(verdicts: &[Self]) -> String {
+        let counts = Self::ALL.map(|verdict| {
+            let same = verdicts.iter().filter(|other| **other == verdict);
+            (verdict, same.count())
+        });
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(verdict, count)| format!("{verdict}: {count}"))
+            .collect();
+        counts.join(", ")
     }
 }
 
@@ -242,8 +274,30 @@ mod tests {
             unjudged.criteria[0].to_string(),
             "it: 2 (>= 1, not judged: it has not learned)"
         );
+        assert_eq!(
+            unjudged.sentence(),
+            "not judged (1 of 1 figures not judged)"
+        );
         unjudged.at_least("another", 0.0, 1.0);
         assert_eq!(unjudged.verdict(), Verdict::DoesNotHold);
+    }
+
+    #[test]
+    fn a_claim_of_which_a_part_was_not_judged_does_not_hold_without_conditions() {
+        let mut partly = finding(&[2.0, 3.0]);
+        assert_eq!(partly.sentence(), "holds");
+        let obstacle = Some("it has not learned".to_owned());
+        partly.ask("it", 2.0, Bound::AtLeast(1.0), obstacle);
+        assert_eq!(
+            partly.sentence(),
+            "holds under conditions (1 of 3 figures not judged)"
+        );
+    }
+
+    #[test]
+    fn verdicts_are_counted_from_the_best_and_those_that_did_not_come_are_left_out() {
+        let verdicts = [Verdict::NotJudged, Verdict::Holds, Verdict::Holds];
+        assert_eq!(Verdict::tally(&verdicts), "holds: 2, not judged: 1");
     }
 
     #[test]

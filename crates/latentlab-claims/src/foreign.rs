@@ -15,6 +15,23 @@ pub(crate) fn shuffled(images: &Tensor) -> Result<Tensor> {
     Ok(pixels.reshape(images.shape())?)
 }
 
+/// Images `[N, 1, 28, 28]` whose every pixel is that of another of `images` at the same place: each
+/// keeps its distribution, and none knows of another, as in samples of a model that learned only
+/// where it tends to be light.
+pub(crate) fn independent(images: &Tensor) -> Result<Tensor> {
+    const PIXELS: usize = SIDE * SIDE;
+    let count = images.dim(0)?;
+    let values: Vec<f32> = images.flatten_all()?.to_vec1()?;
+    let mut mixed = vec![0.0; values.len()];
+    for pixel in 0..PIXELS {
+        let order = Rng::stream(0, "claims/independent", pixel as u64).permutation(count);
+        for (image, other) in order.into_iter().enumerate() {
+            mixed[image * PIXELS + pixel] = values[other as usize * PIXELS + pixel];
+        }
+    }
+    Ok(Tensor::from_vec(mixed, images.shape(), &Device::Cpu)?)
+}
+
 /// Each image moved to the right by `pixels`; what leaves is lost, what comes in is black.
 pub(crate) fn shifted(images: &Tensor, pixels: usize) -> Result<Tensor> {
     let kept = images.narrow(3, 0, SIDE - pixels)?;
@@ -68,6 +85,29 @@ mod tests {
         for (before, after) in sums(&images).into_iter().zip(sums(&shuffled)) {
             assert!((before - after).abs() < 1e-2, "{before} {after}");
         }
+    }
+
+    #[test]
+    fn independent_pixels_keep_their_values_over_all_images_and_leave_theirs() {
+        let images = drawings(60).unwrap();
+        let mixed = independent(&images).unwrap();
+        let columns = |images: &Tensor| -> Vec<Vec<f32>> {
+            let columns = images.flatten_from(1).unwrap().t().unwrap();
+            columns.to_vec2().unwrap()
+        };
+        let (mut before, mut after) = (columns(&images), columns(&mixed));
+        assert_ne!(before, after);
+        for column in before.iter_mut().chain(&mut after) {
+            column.sort_by(f32::total_cmp);
+        }
+        assert_eq!(before, after);
+        // What one pixel is says nothing of its neighbour: the variance of an image's sum is that of
+        // its pixels, where the pixels of a drawing are light together.
+        let spread = |images: &Tensor| -> f32 {
+            let sums = images.flatten_from(1).unwrap().sum(1).unwrap();
+            sums.var(0).unwrap().to_scalar().unwrap()
+        };
+        assert!(spread(&mixed) < spread(&images) / 4.0);
     }
 
     #[test]

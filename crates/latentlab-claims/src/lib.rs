@@ -20,12 +20,14 @@ mod foreign;
 mod lab;
 mod page;
 mod quality;
+mod scale;
 
-pub use chart::{Chart, Scale, Series};
+pub use chart::{Chart, Form, Series};
 pub use claims::CLAIMS;
 pub use finding::{Bound, Criterion, Finding, Illustration, Table, Verdict};
 pub use lab::{Lab, Trained};
 pub use page::page;
+pub use scale::Scale;
 
 use latentlab_experiment::Result;
 

@@ -1,10 +1,16 @@
 //! `latentlab-claims`: measures what is said of AE, VAE and GAN.
 
-use std::{path::PathBuf, process::ExitCode, time::Instant};
+use std::{
+    fs,
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::Parser;
-use latentlab_claims::{CLAIMS, Lab, page};
-use latentlab_experiment::{Result, cli, launch};
+use latentlab_claims::{CLAIMS, Lab, Verdict, page};
+use latentlab_experiment::{Error, Result, cli, launch};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]
@@ -48,32 +54,44 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let chosen = cli::chosen("claim", &CLAIMS, |claim| claim.name, &arguments.names)?;
     if arguments.list {
+        let width = chosen.iter().map(|claim| claim.name.len()).max();
+        let width = width.unwrap_or(0);
         for claim in chosen {
-            println!("{:<16}{}", claim.name, claim.statement);
+            say(format_args!("{:<width$}  {}", claim.name, claim.statement));
         }
         return Ok(());
     }
-    let lab = Lab::new(&arguments.runs, arguments.quick)?;
     let docs = match (&arguments.out, arguments.quick) {
         (Some(out), _) => out.clone(),
         (None, true) => arguments.runs.join("quick"),
         (None, false) => PathBuf::from("docs"),
     };
+    // What cannot be written is told before hours of training, not after.
+    fs::create_dir_all(&docs).map_err(Error::file(&docs))?;
+    let lab = Lab::new(&arguments.runs, arguments.quick)?;
+    let mut verdicts = Vec::new();
     for claim in chosen {
         let began = Instant::now();
         let finding = (claim.measure)(&lab)?;
         page(claim, &finding, arguments.quick, &docs)?;
         let quick = if arguments.quick { " (quick)" } else { "" };
-        println!(
+        say(format_args!(
             "{}: {}{quick}, {:.0} s",
             claim.name,
-            finding.verdict(),
+            finding.sentence(),
             began.elapsed().as_secs_f64()
-        );
+        ));
+        verdicts.push(finding.verdict());
         for criterion in &finding.criteria {
-            println!("  {criterion}");
+            say(format_args!("  {criterion}"));
         }
     }
-    println!("see {}", docs.join("claims.md").display());
+    say(format_args!("{}", Verdict::tally(&verdicts)));
+    say(format_args!("see {}", docs.join("claims.md").display()));
     Ok(())
+}
+
+/// Prints a line; a reader that has gone (`| head`) is no reason to stop measuring.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use latentlab_experiment::{Error, Result};
 
-use crate::{CLAIMS, Claim, Criterion, Finding, Illustration, Table, finding::number};
+use crate::{CLAIMS, Claim, Criterion, Finding, Illustration, Table, Verdict, finding::number};
 
 const INDEX: &str = "claims.md";
 const FOLDER: &str = "claims";
@@ -31,7 +31,11 @@ pub fn page(claim: &Claim, finding: &Finding, quick: bool, docs: &Path) -> Resul
             }
         };
         write(&folder.join(&file), &bytes)?;
-        pictures.push(format!("![{caption}]({file})\n\n*{caption}*\n"));
+        pictures.push(match illustration {
+            // A chart has its title in it.
+            Illustration::Chart(_) => format!("![{caption}]({file})\n"),
+            Illustration::Image { .. } => format!("![{caption}]({file})\n\n*{caption}*\n"),
+        });
     }
     let text = section(claim, finding, quick, &pictures);
     write(&folder.join(format!("{}.md", claim.name)), text.as_bytes())?;
@@ -42,9 +46,10 @@ pub fn page(claim: &Claim, finding: &Finding, quick: bool, docs: &Path) -> Resul
 
 fn section(claim: &Claim, finding: &Finding, quick: bool, pictures: &[String]) -> String {
     let mut text = format!(
-        "# {}\n\n**{}**{}\n\n{}\n\n{}\n",
+        "# {}\n\n**{}**{}\n\n{} The figures are explained in \
+         [figures.md](../figures.md).\n\n{}",
         claim.statement,
-        finding.verdict(),
+        finding.sentence(),
         if quick { QUICK } else { "" },
         claim.method,
         table(&Table {
@@ -98,28 +103,44 @@ fn cell(text: &str) -> String {
 
 /// The page with a line for each claim: `before` with the line of `claim` written anew.
 fn overview(before: &str, claim: &Claim, finding: &Finding, quick: bool) -> String {
-    let mut text = format!(
+    let (mut lines, mut verdicts) = (String::new(), Vec::new());
+    for other in &CLAIMS {
+        let start = format!("| [{}]({FOLDER}/{}.md) | ", other.statement, other.name);
+        let line = match other.name == claim.name {
+            true => {
+                let figures: Vec<_> = finding.criteria.iter().map(Criterion::to_string).collect();
+                let figures = cell(&figures.join("; "));
+                Some(format!("{start}{} | {figures} |", finding.verdict()))
+            }
+            false => {
+                let known = before.lines().find(|line| line.starts_with(&start));
+                known.map(str::to_owned)
+            }
+        };
+        if let Some(line) = line {
+            let told = line[start.len()..].split(" | ").next();
+            let verdict = Verdict::ALL
+                .into_iter()
+                .find(|one| told == Some(&one.to_string()));
+            verdicts.extend(verdict);
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+    }
+    format!(
         "# What is said of AE, VAE and GAN, measured\n\n\
          Each line is an experiment that `cargo xtask claims` runs; its thresholds were set before \
          the first run. A claim holds if all of its figures are as asked, and under conditions if \
-         some are; its page says which, and shows it. Figures of models that have not learned are not \
-         judged. [figures.md](figures.md) says what a Fréchet distance and the others are.{}\n\n\
-         | claim | verdict | figures |\n| --- | --- | --- |\n",
-        if quick { QUICK } else { "" }
-    );
-    for other in &CLAIMS {
-        let start = format!("| [{}]({FOLDER}/{}.md)", other.statement, other.name);
-        let known = before.lines().find(|line| line.starts_with(&start));
-        if other.name == claim.name {
-            let figures: Vec<_> = finding.criteria.iter().map(Criterion::to_string).collect();
-            let verdict = finding.verdict();
-            let figures = cell(&figures.join("; "));
-            text.push_str(&format!("{start} | {verdict} | {figures} |\n"));
-        } else if let Some(line) = known {
-            text.push_str(&format!("{line}\n"));
-        }
-    }
-    text
+         some are; its page says which, and shows it. A figure that compares GANs of which one has \
+         not learned the digits is not judged (since the first runs, in which GANs that had \
+         collapsed were found to be alike), and a claim none of whose figures is judged is not judged \
+         either. [figures.md](figures.md) says what a Fréchet distance and the other figures \
+         are.{}\n\n\
+         {}.\n\n\
+         | claim | verdict | figures |\n| --- | --- | --- |\n{lines}",
+        if quick { QUICK } else { "" },
+        Verdict::tally(&verdicts)
+    )
 }
 
 fn write(file: &Path, bytes: &[u8]) -> Result<()> {
@@ -153,6 +174,10 @@ mod tests {
             rows[0].contains("does not hold") && rows[0].contains("0.5000 (>= 0.9700, missed)")
         );
         assert!(rows[1].contains(" | holds | accuracy: 0.9800 (>= 0.9700) |"));
+        assert!(
+            index.contains("\n\nholds: 1, does not hold: 1.\n\n"),
+            "{index}"
+        );
         let name = CLAIMS[1].name;
         let page = fs::read_to_string(docs.path().join(format!("claims/{name}.md"))).unwrap();
         assert!(
@@ -160,6 +185,26 @@ mod tests {
             "{page}"
         );
         assert!(docs.path().join(format!("claims/{name}-1.svg")).is_file());
+    }
+
+    #[test]
+    fn what_was_not_judged_is_counted_and_explained() {
+        let docs = tempfile::tempdir().unwrap();
+        page(&CLAIMS[0], &finding(0.98), false, docs.path()).unwrap();
+        let mut unjudged = Finding::default();
+        let obstacle = Some("1 of 4 GANs have not learned the digits".to_owned());
+        unjudged.ask("distance", 1.1, crate::Bound::AtMost(1.25), obstacle);
+        page(&CLAIMS[1], &unjudged, false, docs.path()).unwrap();
+        let index = fs::read_to_string(docs.path().join("claims.md")).unwrap();
+        assert!(index.contains("holds: 1, not judged: 1."), "{index}");
+        let text = docs.path().join(format!("claims/{}.md", CLAIMS[1].name));
+        let text = fs::read_to_string(text).unwrap();
+        assert!(
+            text.contains("**not judged (1 of 1 figures not judged)**")
+                && text.contains("| not judged: 1 of 4 GANs have not learned the digits |"),
+            "{text}"
+        );
+        assert!(text.contains("](../figures.md)"), "{text}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use latentlab_data::Split;
 use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{self as metrics, ClassCounts, Features, Moments};
 
-use crate::Lab;
+use crate::{Lab, finding::number, foreign};
 
 /// Judges samples by how they compare with MNIST's test images.
 pub(crate) struct Judge<'a> {
@@ -24,20 +24,68 @@ pub(crate) struct Quality {
     pub digits: usize,
 }
 
-/// Why the samples of these trainings cannot be compared, if they cannot: a generator that leaves
-/// digits out has not learned them, and how near it comes to the rest says nothing.
-pub(crate) fn obstacle<'a>(qualities: impl IntoIterator<Item = &'a Quality>) -> Option<String> {
-    let digits = qualities.into_iter().map(|quality| quality.digits);
-    let least = digits.min().unwrap_or(0);
-    (least < DIGITS).then(|| {
-        format!("a training makes {least} of the {DIGITS} digits, so it has not learned them")
-    })
+/// What samples must be worth for their generator to have learned the digits: every digit is made,
+/// and they come nearer to the test images than images of independent pixels do.
+///
+/// Below that a comparison says nothing: generators that have all collapsed are alike. The bound is
+/// measured of the data, not chosen, so that no verdict could be wished for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floor {
+    /// The Fréchet distance of images whose pixels are independent.
+    frechet: f64,
 }
 
 /// Digits that there are.
 const DIGITS: usize = 10;
 /// The share of the samples from which on a digit counts as made.
 const MADE: f64 = 0.01;
+
+impl Quality {
+    /// Whether a generator of such samples has learned the digits.
+    pub fn is_above(&self, floor: &Floor) -> bool {
+        self.digits >= DIGITS && self.frechet < floor.frechet
+    }
+}
+
+impl Floor {
+    /// Why these GANs are not compared, if one of them has not learned the digits.
+    pub fn obstacle(&self, gans: &[Quality]) -> Option<String> {
+        let below = gans.iter().filter(|gan| !gan.is_above(self)).count();
+        let count = gans.len();
+        (below > 0 || count == 0)
+            .then(|| format!("{below} of {count} GANs have not learned the digits"))
+    }
+
+    /// Of what quality these GANs are, which took `steps` of the `whole` that `gan-mnist` takes, and
+    /// what they are held to.
+    pub fn remark(&self, gans: &[Quality], steps: u64, whole: u64) -> String {
+        let distances = || gans.iter().map(|gan| gan.frechet);
+        let nearest = distances().fold(f64::INFINITY, f64::min);
+        let farthest = distances().fold(f64::NEG_INFINITY, f64::max);
+        let fewest = gans.iter().map(|gan| gan.digits).min().unwrap_or(0);
+        format!(
+            "Of what quality these {} GANs are: their Fréchet distances go from {} to {}, and the one \
+             with the fewest digits makes {fewest} of {DIGITS}. They took {steps} steps, where the \
+             experiment `gan-mnist` takes {whole} (the [README](../../README.md) has its figures by \
+             `evaluate`): what is found here is found of GANs of this quality. {}",
+            gans.len(),
+            number(nearest),
+            number(farthest),
+            self.explanation()
+        )
+    }
+
+    /// What GANs are held to before they are compared.
+    pub fn explanation(&self) -> String {
+        format!(
+            "A GAN has learned the digits, and is compared, if each of them is at least one sample in \
+             a hundred, and its Fréchet distance is below {}: that of images which take every pixel \
+             from another training image, so that none knows of its neighbour. A figure of GANs that \
+             have not is not judged.",
+            number(self.frechet)
+        )
+    }
+}
 
 impl<'a> Judge<'a> {
     /// A judge who has seen all 10,000 test images.
@@ -48,6 +96,13 @@ impl<'a> Judge<'a> {
             lab,
             real: Moments::of(&features)?,
         })
+    }
+
+    /// What samples must be worth to be compared.
+    pub fn floor(&self) -> Result<Floor> {
+        let images = self.lab.mnist(Split::Train, 10_000)?.images;
+        let frechet = self.quality(&foreign::independent(&images)?)?.frechet;
+        Ok(Floor { frechet })
     }
 
     /// What `images` `[N, 1, 28, 28]` are worth; clipped to `[0, 1]` first.
@@ -72,18 +127,59 @@ impl<'a> Judge<'a> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn samples_without_all_digits_are_not_compared() {
-        let quality = |digits| Quality {
-            frechet: 30.0,
+    fn quality(frechet: f64, digits: usize) -> Quality {
+        Quality {
+            frechet,
             sure: 1.0,
             digits,
-        };
-        assert_eq!(obstacle(&[quality(10), quality(10)]), None);
-        let found = obstacle(&[quality(10), quality(1)]).unwrap();
+        }
+    }
+
+    const FLOOR: Floor = Floor { frechet: 2000.0 };
+
+    #[test]
+    fn generators_that_have_not_learned_are_not_compared() {
+        let good = quality(30.0, 10);
+        assert_eq!(FLOOR.obstacle(&[good, good]), None);
+        for bad in [quality(30.0, 9), quality(2000.0, 10), quality(f64::NAN, 10)] {
+            let found = FLOOR.obstacle(&[good, bad, good]);
+            let found = found.unwrap_or_else(|| panic!("{bad:?} is compared"));
+            assert_eq!(found, "1 of 3 GANs have not learned the digits");
+        }
+        assert!(FLOOR.obstacle(&[]).is_some(), "nothing to compare");
+    }
+
+    #[test]
+    fn a_page_tells_of_what_quality_its_generators_are() {
+        let gans = [quality(912.34, 8), quality(601.2, 10)];
+        let text = FLOOR.remark(&gans, 6000, 16_000);
+        for part in [
+            "these 2 GANs",
+            "from 601.2 to 912.3",
+            "makes 8 of 10",
+            "below 2000",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(text.contains("6000 steps") && text.contains("takes 16000"));
+    }
+
+    #[test]
+    fn independent_pixels_are_worse_than_digits_and_a_collapse_is_worse_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = Lab::new(folder.path(), true).unwrap();
+        let judge = Judge::new(&lab).unwrap();
+        let floor = judge.floor().unwrap();
+        let train = lab.mnist(Split::Train, 2_000).unwrap().images;
+        let digits = judge.quality(&train).unwrap();
+        assert!(digits.is_above(&floor), "{digits:?}, {floor:?}");
+        let one = train.narrow(0, 0, 1).unwrap();
+        let collapsed = one.broadcast_as(train.shape()).unwrap();
+        let collapsed = judge.quality(&collapsed).unwrap();
+        assert!(!collapsed.is_above(&floor), "{collapsed:?}, {floor:?}");
         assert!(
-            found.starts_with("a training makes 1 of the 10 digits"),
-            "{found}"
+            collapsed.frechet > floor.frechet,
+            "and not for its digits alone"
         );
     }
 }

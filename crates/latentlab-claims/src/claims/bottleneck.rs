@@ -70,10 +70,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
     table.row("784 pixels", &[0.0, 0.0, raw, raw]);
     let [error, linear_error, accuracy, linear_accuracy] = curves;
     finding.chart(
-        Chart::new("squared error of a test image", "latent size")
-            .scaled(Scale::Logarithmic, Scale::Logarithmic)
-            .with("autoencoder", error)
-            .with("PCA", linear_error),
+        Chart::new(
+            "squared error of a test image, summed over its pixels",
+            "latent size",
+        )
+        .scaled(Scale::Logarithmic, Scale::Logarithmic)
+        .with("autoencoder", error)
+        .with("PCA", linear_error),
     );
     finding.chart(
         Chart::new("accuracy of the 5 nearest neighbours", "latent size")

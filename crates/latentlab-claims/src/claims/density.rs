@@ -15,10 +15,10 @@ pub(super) const CLAIM: Claim = Claim {
     name: "density",
     statement: "A VAE's density is explicit and approximate",
     method: "A VAE 784-400-20 on MNIST, binarised once. Of 500 test images, the evidence lower bound \
-             and the importance-weighted bound with k from 1 to 1000 draws (Burda et al. 2016): none \
-             may be below the one before it by more than two standard errors of their difference. \
-             Then log p(x) by 1000 draws of digits and of images that are none: the share of pairs \
-             in which the digit is the more likely.",
+             (ELBO, k = 1) and the importance-weighted bound with k up to 1000 draws (Burda et al. \
+             2016): none may be below the one before it by more than two standard errors of their \
+             difference. Then log p(x) by 1000 draws of digits and of images that are none: the share \
+             of pairs in which the digit is the more likely.",
     measure,
 };
 
@@ -130,7 +130,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         }
     }
     finding.chart(
-        Chart::new("bound on log p(x), nats", "draws k")
+        Chart::new("bound on log p(x), nats per image", "draws k")
             .scaled(Scale::Logarithmic, Scale::Linear)
             .with("test digits", curve),
     );

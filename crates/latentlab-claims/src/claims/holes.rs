@@ -34,7 +34,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let test = lab.mnist(Split::Test, 10_000)?.images;
     let mut finding = Finding::default();
     let mut table = Table::new(
-        "5,000 decodings each; the test images themselves are at distance 0:",
+        "5,000 decodings each; the test images themselves would be at distance 0:",
         &["model, where from", "Fréchet distance", "share sure"],
     );
     let mut found = Vec::new();

@@ -23,7 +23,7 @@ pub(super) const CLAIM: Claim = Claim {
              told as a part of what restoring nothing (the mean training image) would cost. Then \
              200 walks between test digits of different classes, straight in the latent space and \
              straight in the space of pixels: how far is the middle from the nearest of the \
-             training images?",
+             training images, by the Euclidean distance of pixels from 0 to 1?",
     measure,
 };
 
@@ -43,7 +43,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
     ];
     let mut finding = Finding::default();
     let mut table = Table::new(
-        "Squared error of 1,000 images each, summed over an image:",
+        "Squared error of 1,000 images each, summed over the pixels of an image:",
         &["images", "restored", "by the mean image", "part left"],
     );
     let mut parts = Vec::new();

@@ -157,13 +157,16 @@ pub(super) fn ticks(range: &Range<f64>, least: f64) -> (f64, impl Iterator<Item 
     (spacing, ticks)
 }
 
-/// A tick with as many decimals as tell it from the next.
+/// A tick with as many digits as tell it from the next.
 pub(super) fn label(tick: f64, spacing: f64) -> String {
-    let decimals = (-spacing.log10().floor()).max(0.0) as usize;
+    let exponent = |size: f64| (size.log10() + 1e-9).floor() as i32;
+    let decimals = (-exponent(spacing)).max(0) as usize;
     match tick.abs() {
         0.0 => "0".to_owned(),
-        1e6.. => format!("{tick:.1e}"),
-        _ if decimals > 4 => format!("{tick:.1e}"),
+        size if size >= 1e6 || decimals > 4 => {
+            let digits = (exponent(size) - exponent(spacing)).max(1) as usize;
+            format!("{tick:.digits$e}")
+        }
         _ => format!("{tick:.decimals$}"),
     }
 }
@@ -211,6 +214,18 @@ mod tests {
         assert_eq!(
             labels(0.0..2.2e-6, 0.0),
             ["0", "5.0e-7", "1.0e-6", "1.5e-6", "2.0e-6"]
+        );
+    }
+
+    #[test]
+    fn ticks_of_a_narrow_range_differ() {
+        assert_eq!(
+            labels(range([0.01].into_iter()), 0.0),
+            ["9.995e-3", "1.0000e-2", "1.0005e-2", "1.0010e-2"]
+        );
+        assert_eq!(
+            labels(1.02e6..1.21e6, 0.0),
+            ["1.05e6", "1.10e6", "1.15e6", "1.20e6"]
         );
     }
 
