@@ -32,10 +32,9 @@ const SIDE: usize = 20;
 const OUTLIERS: f64 = 0.005;
 
 /// Draws the map of the model of `session` into the run directory: the codes of test images in the
-/// plane, and for a plane of two latent dimensions what its points decode to.
+/// plane, or on a line by their class, and what one or two latent dimensions decode to.
 ///
-/// Nothing is drawn of a model that cannot encode, of a latent space that is a line, and of codes
-/// that are no numbers or all the same.
+/// Nothing is drawn of a model that cannot encode, and of codes that are no numbers or all the same.
 ///
 /// # Errors
 /// If the model fails or a file cannot be written.
@@ -53,7 +52,13 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     let Some(plane) = Plane::of(&codes) else {
         return Ok(());
     };
-    let points: Vec<[f64; 2]> = codes.iter().map(|code| plane.place(code)).collect();
+    let mut points: Vec<[f64; 2]> = codes.iter().map(|code| plane.place(code)).collect();
+    if plane.is_line() {
+        for (index, point) in points.iter_mut().enumerate() {
+            let class = classes.as_ref().map_or(0, |classes| classes[index]);
+            point[1] = class as f64 + beside(index);
+        }
+    }
     let ranges = [0, 1].map(|axis| range(points.iter().map(|point| point[axis])));
     let shown = points
         .iter()
@@ -76,7 +81,10 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     });
     directory.write(&format!("{FOLDER}/{CODES}"), svg.as_bytes())?;
     if plane.shares.is_none() && drawing::are_pictures(&session.dataset) {
-        let images = decode(reconstructor, &ranges, &session.device)?;
+        let images = match plane.is_line() {
+            true => decode_line(reconstructor, &ranges[0], &session.device)?,
+            false => decode(reconstructor, &ranges, &session.device)?,
+        };
         let picture = drawing::images(&images, &session.dataset, SIDE)?;
         directory.write(&format!("{FOLDER}/{DECODED}"), &picture.to_png())?;
     }
@@ -106,12 +114,26 @@ fn encode(model: &dyn Reconstruct, dataset: &Dataset, device: &Device) -> Result
     Ok((codes, classes))
 }
 
+/// How far up or down the point of this number is moved, so that those of a class do not hide each
+/// other: the golden ratio spreads them evenly.
+fn beside(index: usize) -> f64 {
+    0.7 * ((index as f64 * 0.618_033_988_749_895).fract() - 0.5)
+}
+
+/// The middle of one of [`SIDE`] equal parts of a range.
+fn middle(range: &Range<f64>, index: usize) -> f32 {
+    (range.start + (range.end - range.start) * (index as f64 + 0.5) / SIDE as f64) as f32
+}
+
+/// What points along a line decode to, from left to right.
+fn decode_line(model: &dyn Reconstruct, range: &Range<f64>, device: &Device) -> Result<Tensor> {
+    let latent: Vec<f32> = (0..SIDE).map(|index| middle(range, index)).collect();
+    Ok(model.decode(&Tensor::from_vec(latent, (SIDE, 1), device)?)?) // [SIDE, C, H, W]
+}
+
 /// What a grid over the plane decodes to, the first axis to the right and the second up.
 fn decode(model: &dyn Reconstruct, ranges: &[Range<f64>; 2], device: &Device) -> Result<Tensor> {
-    let place = |axis: usize, index: usize| {
-        let Range { start, end } = ranges[axis];
-        (start + (end - start) * (index as f64 + 0.5) / SIDE as f64) as f32
-    };
+    let place = |axis: usize, index: usize| middle(&ranges[axis], index);
     let latent: Vec<f32> = (0..SIDE * SIDE)
         .flat_map(|index| [place(0, index % SIDE), place(1, SIDE - 1 - index / SIDE)])
         .collect();

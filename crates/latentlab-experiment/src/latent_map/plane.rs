@@ -3,7 +3,7 @@
 
 use latentlab_metrics::{Features, PrincipalComponents};
 
-/// A plane in the latent space.
+/// A plane in the latent space; of a space that is a line, that line, and nothing upwards.
 pub(super) struct Plane {
     /// Shares of the variance along the two axes; none if the plane is the latent space itself.
     pub(super) shares: Option<[f64; 2]>,
@@ -12,19 +12,24 @@ pub(super) struct Plane {
 }
 
 impl Plane {
-    /// The plane to show these codes in; none if they have less than two dimensions, are not all
-    /// finite or do not differ.
+    /// The plane to show these codes in; none if they are not all finite or do not differ.
     pub(super) fn of(codes: &[Vec<f64>]) -> Option<Self> {
         let dimensions = codes.first()?.len();
-        if dimensions < 2 {
-            return None;
-        }
+        let shown = dimensions.min(2);
         let codes = Features::new(codes.concat(), dimensions).ok()?;
-        let components = PrincipalComponents::of(&codes, 2).ok()?;
-        let [first, second] = [0, 1].map(|index| components.variances()[index]);
+        let components = PrincipalComponents::of(&codes, shown).ok()?;
+        let first = components.variances()[0];
         if first == 0.0 {
             return None;
         }
+        if dimensions == 1 {
+            return Some(Self {
+                shares: None,
+                mean: vec![0.0],
+                axes: [vec![1.0], vec![0.0]],
+            });
+        }
+        let second = components.variances()[1];
         if dimensions == 2 {
             return Some(Self {
                 shares: None,
@@ -51,6 +56,11 @@ impl Plane {
         })
     }
 
+    /// Whether the latent space has one dimension.
+    pub(super) fn is_line(&self) -> bool {
+        self.mean.len() == 1
+    }
+
     /// Names of the axes.
     pub(super) fn axes(&self) -> [String; 2] {
         let name = |index: usize, share: f64| {
@@ -61,6 +71,7 @@ impl Plane {
             )
         };
         match self.shares {
+            None if self.is_line() => ["z".to_owned(), "class".to_owned()],
             None => ["z₁".to_owned(), "z₂".to_owned()],
             Some([first, second]) => [name(0, first), name(1, second)],
         }
@@ -124,7 +135,8 @@ mod tests {
     #[test]
     fn what_has_no_plane_is_not_shown() {
         assert!(Plane::of(&[]).is_none());
-        assert!(Plane::of(&[vec![1.0], vec![2.0]]).is_none(), "a line");
+        assert!(Plane::of(&[vec![1.0], vec![2.0]]).unwrap().is_line());
+        assert!(Plane::of(&[vec![2.0], vec![2.0]]).is_none(), "a point of a line");
         assert!(
             Plane::of(&[vec![1.0; 3], vec![1.0; 3]]).is_none(),
             "a point"

@@ -75,12 +75,25 @@ fn more_dimensions_show_their_principal_plane_and_its_share_of_the_variance() {
 }
 
 #[test]
-fn a_model_that_cannot_encode_and_a_line_have_no_map() {
-    assert_eq!(drawn("model.name = \"gan\"\ndata.name = \"ring\"\n"), []);
-    assert_eq!(
-        drawn("model.name = \"ae\"\nmodel.config.latent = 1\nmodel.config.hidden = [8]\n"),
-        []
+fn a_line_is_drawn_by_classes_with_what_it_decodes_to() {
+    let files = drawn("model.name = \"ae\"\nmodel.config.latent = 1\nmodel.config.hidden = [8]\n");
+    let [(codes, svg), (decoded, png)] = &files[..] else {
+        panic!("{} files", files.len())
+    };
+    assert_eq!([codes.as_str(), decoded.as_str()], [CODES, DECODED]);
+    let svg = std::str::from_utf8(svg).unwrap();
+    assert!(
+        svg.contains(">class") && svg.contains("hue-9"),
+        "{svg:.400}"
     );
+    let mut header = png::Decoder::new(std::io::Cursor::new(png));
+    let (width, height) = (SIDE as u32 * (2 * 28 + 1) + 1, 2 * 28 + 2);
+    assert_eq!(header.read_header_info().unwrap().size(), (width, height));
+}
+
+#[test]
+fn a_model_that_cannot_encode_has_no_map() {
+    assert_eq!(drawn("model.name = \"gan\"\ndata.name = \"ring\"\n"), []);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) fn section(directory: &Path) -> Result<String> {
     let decoded = match decoded.is_file() {
         true => {
             let png = fs::read(&decoded).map_err(Error::file(&decoded))?;
-            let caption = "what the points of the same plane decode to";
+            let caption = "what the same points decode to, from left to right and from below";
             let figure = page::figure("decodings of a grid in the latent space", caption, &png);
             format!("<div class=\"aside\">\n{figure}</div>\n")
         }
