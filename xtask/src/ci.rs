@@ -64,7 +64,7 @@ fn dependencies_are_allowed() -> Result<()> {
         );
         return Ok(());
     }
-    let arguments = ["deny", "--offline", "check", "--config", ".cargo/deny.toml"];
+    let arguments = ["deny", "--offline", "--config", ".cargo/deny.toml", "check"];
     let mut deny = cargo::command(arguments);
     cargo::succeed(deny.args(["bans", "licenses", "sources"]))
 }
