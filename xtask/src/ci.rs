@@ -31,6 +31,7 @@ pub fn run() -> Result<()> {
         cargo::succeed(&mut cargo::command(["fmt", "--all", "--check"]))
     })?;
     step("tidy", tidy::run)?;
+    step("deny", dependencies_are_allowed)?;
     step("clippy", || {
         let arguments = [
             "clippy",
@@ -50,6 +51,22 @@ pub fn run() -> Result<()> {
         cargo::succeed(doc.env("RUSTDOCFLAGS", "--deny warnings"))
     })?;
     smoke_runs()
+}
+
+/// Holds the dependencies to `.cargo/deny.toml`, where cargo-deny is installed: it takes minutes to
+/// build, and what it asks of dependencies changes with them alone.
+fn dependencies_are_allowed() -> Result<()> {
+    let installed = cargo::command(["deny", "--version"]).output();
+    if !installed.is_ok_and(|output| output.status.success()) {
+        eprintln!(
+            "not checked: licences, bans and sources of dependencies, because there is no cargo-deny; \
+             `cargo install cargo-deny --locked` installs it"
+        );
+        return Ok(());
+    }
+    let arguments = ["deny", "--offline", "--config", ".cargo/deny.toml", "check"];
+    let mut deny = cargo::command(arguments);
+    cargo::succeed(deny.args(["bans", "licenses", "sources"]))
 }
 
 /// Trains each experiment that the program knows for a few steps, into empty folders.

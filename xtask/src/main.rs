@@ -9,6 +9,7 @@ mod nvcc;
 mod program;
 mod stats;
 mod tidy;
+mod valgrind;
 mod workspace;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -93,6 +94,8 @@ enum Task {
         #[arg(long)]
         fetch_nvcc: bool,
     },
+    /// Run the tests of the kernels under valgrind, which must be installed
+    Valgrind,
     /// Run everything that a change must pass, cheapest first
     Ci,
 }
@@ -147,6 +150,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Tidy => tidy::run()?,
         Task::Stats => stats::run()?,
         Task::CheckFeatures { fetch_nvcc } => check_features::run(fetch_nvcc)?,
+        Task::Valgrind => valgrind::run()?,
         Task::Ci => ci::run()?,
     }
     Ok(ExitCode::SUCCESS)

@@ -70,7 +70,8 @@ impl Environment {
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
-    let source = ["-C", env!("CARGO_MANIFEST_DIR")];
+    // Without a lock: git would write its index, and one that is stopped in that blocks the others.
+    let source = ["--no-optional-locks", "-C", env!("CARGO_MANIFEST_DIR")];
     let output = Command::new("git")
         .args(source)
         .args(arguments)

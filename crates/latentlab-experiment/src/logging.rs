@@ -42,8 +42,6 @@ pub fn start(directory: &Path) -> Result<()> {
         .with_target(false)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
-        // It would complain to stderr that stderr cannot be written, and fall over that.
-        .log_internal_errors(false)
         .with_filter(wanted);
     // An error means that a subscriber is there already, and then that one stays.
     let _ = tracing_subscriber::registry()

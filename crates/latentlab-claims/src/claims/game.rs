@@ -45,7 +45,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
         ("ring", 10_000, 2000),
         ("mnist", 10_000, 2000),
     ] {
-        let mut file = library::find(&format!("gan-{data}"))?.table;
+        let mut file = library::find(format!("gan-{data}"))?.table;
         super::set(&mut file, "steps", lab.choose(steps, quick))?;
         super::set(&mut file, "evaluate.every", lab.choose(500, 250))?;
         super::set(&mut file, "samples.every", 0)?;

@@ -1,0 +1,148 @@
+//! Trouble with the real file system, met by the real program: no space, no permission, links,
+//! directories that move, names that are no UTF-8. Always an error that names file and cause, nothing
+//! outside of the run directory touched, and after mending the bytes of a run that met no trouble.
+
+#![cfg(target_os = "linux")]
+
+mod links;
+mod moved;
+mod names;
+mod permission;
+#[path = "../process/mod.rs"]
+mod process;
+mod space;
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs,
+    io::Read,
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use latentlab_experiment::compare::compare;
+use process::{Started, wait_for};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_latentlab");
+/// Enough for the trouble to come midway.
+const STEPS: &str = "100";
+
+/// The program with what all its runs here have in common.
+fn latentlab(arguments: &[&dyn AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A run of a tiny network into `out`.
+fn start(out: &Path) -> Command {
+    let mut command = latentlab(&[&"experiment", &"gan-dice", &"--smoke", &"--steps", &STEPS]);
+    for set in [
+        "model.config.generator.hidden=[64]",
+        "model.config.discriminator.hidden=[64]",
+        "samples.every=50",
+        "evaluate.every=50",
+        "checkpoint.every=10",
+    ] {
+        command.args(["--set", set]);
+    }
+    command.arg("--out").arg(out);
+    command
+}
+
+fn resume(run: &Path) -> Command {
+    latentlab(&[&"resume", &run])
+}
+
+/// The exit code, and what was said to stderr.
+fn outcome(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8_lossy(&stderr).into_owned();
+    assert_eq!(status.signal(), None, "ended without a word: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    (status.code(), said)
+}
+
+fn succeed(command: &mut Command) {
+    let (code, said) = outcome(command);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+/// Holds that a command fails with `code`, and that what it says contains all of `words`.
+fn fail(command: &mut Command, code: i32, words: &[&str]) {
+    let (found, said) = outcome(command);
+    assert_eq!(found, Some(code), "{said}");
+    for words in words {
+        assert!(said.contains(words), "no `{words}` in: {said}");
+    }
+}
+
+/// The run that meets no trouble.
+fn whole(folder: &Path) -> PathBuf {
+    let out = folder.join("whole");
+    succeed(&mut start(&out));
+    out
+}
+
+fn assert_same(whole: &Path, run: &Path) {
+    let found = compare(whole, run).unwrap();
+    assert!(found.equal.len() > 15, "hardly anything: {found:?}");
+    assert!(found.different.is_empty(), "{:#?}", found.different);
+}
+
+/// A run that is stopped in its tracks once it has a checkpoint, so that trouble comes midway.
+struct Halted(Started);
+
+impl Halted {
+    fn at_a_checkpoint(mut command: Command, run: &Path) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let process = Started(command.spawn().unwrap());
+        wait_for("a checkpoint", || run.join("checkpoints/LATEST").exists());
+        let halted = Self(process);
+        halted.send("-STOP");
+        halted
+    }
+
+    fn send(&self, signal: &str) {
+        let id = self.0.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Lets it go on, and holds that it then fails and says `words`.
+    fn goes_on_and_fails(mut self, words: &[&str]) {
+        self.send("-CONT");
+        let status = self.0.0.wait().unwrap();
+        let mut said = String::new();
+        let mut stderr = self.0.0.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(1), "{status}: {said}");
+        for words in words {
+            assert!(said.contains(words), "no `{words}` in: {said}");
+        }
+    }
+}
+
+/// A run that was killed after it had a checkpoint.
+fn killed(folder: &Path) -> PathBuf {
+    let run = folder.join("run");
+    drop(Halted::at_a_checkpoint(start(&run), &run));
+    run
+}
+
+/// Everything below a folder, by its path; links are not followed.
+fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(content(&path));
+            found.insert(path, Vec::new());
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap_or_default());
+        }
+    }
+    found
+}
