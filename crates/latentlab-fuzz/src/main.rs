@@ -21,7 +21,9 @@ static READER: OnceLock<&Reader> = OnceLock::new();
 fn begin() {
     let name = env::var("LATENTLAB_READER").unwrap_or_default();
     if name == "list" {
-        READERS.iter().for_each(|reader| println!("{}", reader.name));
+        READERS
+            .iter()
+            .for_each(|reader| println!("{}", reader.name));
         process::exit(0);
     }
     let reader = Reader::named(&name).unwrap_or_else(|error| {

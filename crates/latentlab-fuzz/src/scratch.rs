@@ -88,7 +88,10 @@ impl Scratch {
             true => format!("{hash}  {name}\n"),
             false => format!("{line}\n"),
         });
-        self.write(&manifest.to_string_lossy(), lines.collect::<String>().as_bytes());
+        self.write(
+            &manifest.to_string_lossy(),
+            lines.collect::<String>().as_bytes(),
+        );
         self.write(&folder.join(name).to_string_lossy(), bytes);
     }
 }

@@ -33,7 +33,10 @@ pub fn idx() -> Seeds {
     vec![
         ("images", images()),
         ("labels", labels()),
-        ("2^31 images of 2^31 x 2^31", idx_file(&[1 << 31; 3], &[7; 12])),
+        (
+            "2^31 images of 2^31 x 2^31",
+            idx_file(&[1 << 31; 3], &[7; 12]),
+        ),
         ("2^32 - 1 labels", idx_file(&[u32::MAX], &[1, 2])),
         ("images without pixels", idx_file(&[u32::MAX, 0, 3], &[])),
         ("no images", idx_file(&[0, 28, 28], &[])),
@@ -59,7 +62,10 @@ pub fn gzip() -> Seeds {
         ("8 MiB of zeros behind them", zipped_up(&bomb)),
         ("60,000 images that are not there", zipped_up(&lie)),
         ("empty", zipped_up(&[])),
-        ("two members", [zipped_up(&images()), zipped_up(&images())].concat()),
+        (
+            "two members",
+            [zipped_up(&images()), zipped_up(&images())].concat(),
+        ),
     ]
 }
 
@@ -87,7 +93,9 @@ pub fn npz() -> Seeds {
     let right = zipped("images", &array("|u1", "10, 2, 2", &[9; 40]));
     let place = |bytes: &[u8], signature: &[u8]| {
         let mut windows = bytes.windows(4);
-        windows.position(|window| window == signature).expect("it is a zip")
+        windows
+            .position(|window| window == signature)
+            .expect("it is a zip")
     };
     // The central directory says how large an entry is once it is unpacked.
     let mut large = right.clone();
@@ -105,9 +113,15 @@ pub fn npy() -> Seeds {
     vec![
         ("bytes", array("|u1", "10, 2, 2", &[9; 40])),
         ("floats", array("<f4", "10, 1, 1", &[0; 40])),
-        ("2^62 images", array("|u1", "4611686018427387904, 2, 2", &[9; 40])),
+        (
+            "2^62 images",
+            array("|u1", "4611686018427387904, 2, 2", &[9; 40]),
+        ),
         ("no shape", array("|u1", "", &[9; 40])),
-        ("2^63 floats", array("<f8", "9223372036854775807, 9223372036854775807", &[9; 40])),
+        (
+            "2^63 floats",
+            array("<f8", "9223372036854775807, 9223372036854775807", &[9; 40]),
+        ),
         ("NaN", array("<f4", "10, 1, 1", &[0xff; 40])),
         ("a long header", {
             let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
@@ -123,7 +137,9 @@ fn picture(size: u32) -> Vec<u8> {
     let mut encoder = png::Encoder::new(&mut bytes, 4, 4);
     encoder.set_color(png::ColorType::Rgb);
     let mut writer = encoder.write_header().expect("memory takes bytes");
-    writer.write_image_data(&[99; 48]).expect("memory takes bytes");
+    writer
+        .write_image_data(&[99; 48])
+        .expect("memory takes bytes");
     writer.finish().expect("memory takes bytes");
     bytes[16..20].copy_from_slice(&size.to_be_bytes());
     bytes[20..24].copy_from_slice(&size.to_be_bytes());
@@ -182,17 +198,33 @@ pub fn safetensors() -> Seeds {
     };
     vec![
         ("one tensor", right.clone()),
-        ("a header of 2^63 bytes", [&(1u64 << 63).to_le_bytes(), &right[8..]].concat()),
-        ("a header of 100 MB", [&100_000_000u64.to_le_bytes(), &right[8..]].concat()),
-        ("a tensor of 2^62 floats", header(
-            r#"{"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4]}}"#,
-        )),
-        ("a shape without elements", header(
-            r#"{"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}}"#,
-        )),
+        (
+            "a header of 2^63 bytes",
+            [&(1u64 << 63).to_le_bytes(), &right[8..]].concat(),
+        ),
+        (
+            "a header of 100 MB",
+            [&100_000_000u64.to_le_bytes(), &right[8..]].concat(),
+        ),
+        (
+            "a tensor of 2^62 floats",
+            header(r#"{"a":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4]}}"#),
+        ),
+        (
+            "a shape without elements",
+            header(
+                r#"{"a":{"dtype":"F32","shape":[18446744073709551615,0],"data_offsets":[0,0]}}"#,
+            ),
+        ),
         ("a classifier", described("", "8")),
-        ("a classifier of 2^40 features", described("\"features\": 1099511627776", "8")),
-        ("a classifier of a million features", described("\"features\": 1000000", "8")),
+        (
+            "a classifier of 2^40 features",
+            described("\"features\": 1099511627776", "8"),
+        ),
+        (
+            "a classifier of a million features",
+            described("\"features\": 1000000", "8"),
+        ),
         ("a classifier of vast images", described("", "1000000000")),
     ]
 }
@@ -206,8 +238,18 @@ pub fn checkpoint() -> Seeds {
     let state = r#"{"schema": 1, "step": 1, "seed": 0, "extra": null}"#;
     vec![
         ("a state", state.as_bytes().to_vec()),
-        ("another step", state.replace("\"step\": 1", "\"step\": 18446744073709551615").into()),
-        ("another schema", state.replace("\"schema\": 1", "\"schema\": 4294967296").into()),
+        (
+            "another step",
+            state
+                .replace("\"step\": 1", "\"step\": 18446744073709551615")
+                .into(),
+        ),
+        (
+            "another schema",
+            state
+                .replace("\"schema\": 1", "\"schema\": 4294967296")
+                .into(),
+        ),
         ("100,000 levels", nested("[", 100_000, "]")),
         ("100,000 objects", nested("{\"extra\":", 100_000, "}")),
     ]
@@ -218,7 +260,10 @@ pub fn run() -> Seeds {
     vec![
         ("a run", golden.to_vec()),
         ("100,000 levels", nested("[", 100_000, "]")),
-        ("another schema", br#"{"schema": 18446744073709551615}"#.to_vec()),
+        (
+            "another schema",
+            br#"{"schema": 18446744073709551615}"#.to_vec(),
+        ),
     ]
 }
 
@@ -226,9 +271,18 @@ pub fn metrics() -> Seeds {
     let golden = include_bytes!("../../latentlab-experiment/tests/golden/schema-1/metrics.jsonl");
     vec![
         ("records", golden.to_vec()),
-        ("no end of the line", b"{\"step\": 1, \"elapsed_s\": 0.5".to_vec()),
-        ("a step below the last", b"{\"step\":2}\n{\"step\":1}\n".to_vec()),
-        ("numbers beyond any", b"{\"step\":1e999,\"a\":1e999}\n".to_vec()),
+        (
+            "no end of the line",
+            b"{\"step\": 1, \"elapsed_s\": 0.5".to_vec(),
+        ),
+        (
+            "a step below the last",
+            b"{\"step\":2}\n{\"step\":1}\n".to_vec(),
+        ),
+        (
+            "numbers beyond any",
+            b"{\"step\":1e999,\"a\":1e999}\n".to_vec(),
+        ),
         ("100,000 levels", nested("[", 100_000, "]")),
         ("one line of a megabyte", vec![b'7'; 1 << 20]),
     ]
@@ -245,12 +299,28 @@ pub fn experiment() -> Seeds {
         ("vae-mnist", file("vae-mnist")),
         ("dcgan-mnist", file("dcgan-mnist")),
         ("gan-ring", file("gan-ring")),
-        ("numbers beyond any", b"steps = 9223372036854775807\nbatch_size = 9223372036854775807\n\
-            threads = 0\nmodel.name = 'vae'\noptimizer.lr = 1e300\n".to_vec()),
-        ("100,000 levels of arrays", [b"a = ".as_slice(), &nested("[", 100_000, "]")].concat()),
-        ("100,000 levels of tables", [b"a = ".as_slice(), &nested("{a=", 100_000, "}")].concat()),
-        ("a key of 100,000 parts", format!("a{} = 1", ".a".repeat(100_000)).into_bytes()),
-        ("a table of 100,000 parts", format!("[a{}]", ".a".repeat(100_000)).into_bytes()),
+        (
+            "numbers beyond any",
+            b"steps = 9223372036854775807\nbatch_size = 9223372036854775807\n\
+            threads = 0\nmodel.name = 'vae'\noptimizer.lr = 1e300\n"
+                .to_vec(),
+        ),
+        (
+            "100,000 levels of arrays",
+            [b"a = ".as_slice(), &nested("[", 100_000, "]")].concat(),
+        ),
+        (
+            "100,000 levels of tables",
+            [b"a = ".as_slice(), &nested("{a=", 100_000, "}")].concat(),
+        ),
+        (
+            "a key of 100,000 parts",
+            format!("a{} = 1", ".a".repeat(100_000)).into_bytes(),
+        ),
+        (
+            "a table of 100,000 parts",
+            format!("[a{}]", ".a".repeat(100_000)).into_bytes(),
+        ),
     ]
 }
 
@@ -259,11 +329,20 @@ pub fn assignment() -> Seeds {
     vec![
         ("a number", text("model.config.latent=8")),
         ("an array", text("model.config.generator.hidden=[64, 64]")),
-        ("a table", text("stop.patience={metric = 'generator/loss', evaluations = 3}")),
+        (
+            "a table",
+            text("stop.patience={metric = 'generator/loss', evaluations = 3}"),
+        ),
         ("no value", text("model.config.latent=")),
         ("dots", text("...=1")),
-        ("a key of 10,000 parts", format!("a{}=1", ".a".repeat(10_000)).into_bytes()),
+        (
+            "a key of 10,000 parts",
+            format!("a{}=1", ".a".repeat(10_000)).into_bytes(),
+        ),
         ("a value that goes on", text("a=1\nb=2")),
-        ("10,000 levels", [b"a=".as_slice(), &nested("[", 10_000, "]")].concat()),
+        (
+            "10,000 levels",
+            [b"a=".as_slice(), &nested("[", 10_000, "]")].concat(),
+        ),
     ]
 }

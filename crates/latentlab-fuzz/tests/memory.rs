@@ -24,7 +24,10 @@ fn no_input_takes_memory_that_it_only_claims_to_need() {
             (reader.read)(&bytes, &scratch);
             let taken = MEMORY.peak_usage_as_mb() - before;
             if taken > MEANS + COPIES * size {
-                faults.push(format!("{}, {input}: {taken:.0} MiB for {size:.2}", reader.name));
+                faults.push(format!(
+                    "{}, {input}: {taken:.0} MiB for {size:.2}",
+                    reader.name
+                ));
             }
         }
     }

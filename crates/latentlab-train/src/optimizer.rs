@@ -13,7 +13,10 @@ pub use rmsprop::RmsProp;
 pub use rule::Rule;
 pub use sgd::Sgd;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_tensor::{Error as TensorError, Parameter, TensorProblem};
@@ -38,6 +41,14 @@ struct Entry {
     slots: Slots,
 }
 
+/// What an update did.
+pub(crate) struct Moved {
+    /// The norm of the gradients before clipping, a scalar `[]`, where it was asked for.
+    pub norm: Option<Tensor>,
+    /// Whether everything is finite still, as far as was looked.
+    pub finite: bool,
+}
+
 impl Optimizer {
     /// An optimizer of `parameters` that has not taken a step.
     pub fn new(parameters: &[(String, Parameter)], config: OptimizerConfig) -> Result<Self> {
@@ -60,7 +71,7 @@ impl Optimizer {
     ///
     /// `factor` multiplies the learning rate; see [`Schedule`](crate::Schedule).
     pub fn step(&mut self, gradients: Gradients, factor: f64) -> Result<Option<Tensor>> {
-        self.step_with(gradients, factor, None)
+        Ok(self.step_with(gradients, factor, None)?.norm)
     }
 
     /// [`step`](Self::step), in which the averages of what moves take it in.
@@ -69,7 +80,7 @@ impl Optimizer {
         mut gradients: Gradients,
         factor: f64,
         averages: Option<Averages<'_>>,
-    ) -> Result<Option<Tensor>> {
+    ) -> Result<Moved> {
         let norm = match self.config.clip_norm {
             Some(max_norm) => gradients::clip_norm(&mut gradients, max_norm)?,
             None => None,
@@ -93,9 +104,13 @@ impl Optimizer {
             lr: self.config.lr * factor,
             limit: self.config.clip_value,
             decay: averages.map_or(0.0, Averages::decay),
+            spoiled: &AtomicBool::new(false),
         };
         update.run(moves)?;
-        Ok(norm)
+        Ok(Moved {
+            norm,
+            finite: !update.spoiled.load(Ordering::Relaxed),
+        })
     }
 
     /// The configuration.

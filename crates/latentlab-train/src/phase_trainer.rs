@@ -162,13 +162,14 @@ impl PhaseTrainer {
             }
             _ => None,
         };
-        let grad_norm = optimizer.step_with(gradients, factor, averages)?;
+        let moved = optimizer.step_with(gradients, factor, averages)?;
         let (name, total, terms) = (phase.name, loss.total, loss.terms);
         Ok(PhaseReport {
             name,
             total,
             terms,
-            grad_norm,
+            grad_norm: moved.norm,
+            finite: moved.finite,
         })
     }
 }

@@ -51,4 +51,7 @@ pub struct PhaseReport {
     /// Euclidean norm of the group's gradient before clipping, a scalar `[]`; computed only where
     /// `clip_norm` is set.
     pub grad_norm: Option<Tensor>,
+    /// Whether all that it moved is finite still. On the CPU the optimizers look while they move it;
+    /// elsewhere nobody does, and it is taken to be.
+    pub finite: bool,
 }

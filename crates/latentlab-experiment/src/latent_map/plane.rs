@@ -136,7 +136,10 @@ mod tests {
     fn what_has_no_plane_is_not_shown() {
         assert!(Plane::of(&[]).is_none());
         assert!(Plane::of(&[vec![1.0], vec![2.0]]).unwrap().is_line());
-        assert!(Plane::of(&[vec![2.0], vec![2.0]]).is_none(), "a point of a line");
+        assert!(
+            Plane::of(&[vec![2.0], vec![2.0]]).is_none(),
+            "a point of a line"
+        );
         assert!(
             Plane::of(&[vec![1.0; 3], vec![1.0; 3]]).is_none(),
             "a point"

@@ -5,7 +5,8 @@ use latentlab_core::Phase;
 use super::{Observer, View, read};
 use crate::{Error, Record, Result, StopReason};
 
-/// Fails in the step in which a loss is not finite, and every `every` steps if a parameter is not.
+/// Fails in the step in which a loss is not finite, or in which an optimizer saw that a parameter no
+/// longer is; every `every` steps it looks at all parameters itself.
 ///
 /// Placed before those who evaluate and draw, with their interval, it says what is wrong before they
 /// stumble over it. [`Checkpoints`](super::Checkpoints) looks at the parameters itself.
@@ -19,7 +20,7 @@ impl Observer for Divergence {
     fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
         for phase in &view.report.phases {
             let loss = read(&phase.total)?;
-            if !loss.is_finite() {
+            if !loss.is_finite() || !phase.finite {
                 let parameter = view.store.first_non_finite()?;
                 return Err(diverged(phase.name, view.step, parameter, Some(loss)));
             }

@@ -66,6 +66,7 @@ impl Scene {
                 total: scalar(self.loss),
                 terms: vec![("real", Term::new(move || Ok(scalar(0.25))))],
                 grad_norm: Some(scalar(2.0)),
+                finite: true,
             }],
         };
         let view = View {

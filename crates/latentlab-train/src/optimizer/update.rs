@@ -1,7 +1,11 @@
 //! What a rule remembers of each parameter, and one update of a group: in a single pass over the
 //! memory of all on the CPU, by composed operations elsewhere.
 
-use std::{cell::RefCell, collections::HashSet};
+use std::{
+    cell::RefCell,
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use candle_core::{CpuStorage, DType, Device, Layout, Shape, Storage, Tensor, Var};
 use latentlab_tensor::vectorised;
@@ -78,6 +82,9 @@ pub(super) struct Update<'a> {
     pub(super) limit: Option<f64>,
     /// The decay of the averages, which take in the parameters last.
     pub(super) decay: f64,
+    /// Set where a parameter stops being finite. What is moved by composed operations is not looked
+    /// at: that would wait for the device.
+    pub(super) spoiled: &'a AtomicBool,
 }
 
 impl Update<'_> {
@@ -262,10 +269,21 @@ impl Update<'_> {
                 };
             }
         }
+        if !all_finite(values) {
+            self.spoiled.store(true, Ordering::Relaxed);
+        }
         if !average.is_empty() {
             blend(self.decay, average, values);
         }
     }
+}
+
+/// Whether no value is NaN or infinite: such a value differs from itself, or is no distance from
+/// itself. Without a branch, so that it takes many at once.
+#[inline(always)]
+fn all_finite<T: Float>(values: &[T]) -> bool {
+    let differs = |spoiled: bool, value: &T| spoiled | (*value - *value != T::zero());
+    !values.iter().fold(false, differs)
 }
 
 #[cfg(test)]
@@ -298,6 +316,7 @@ mod tests {
                 lr: 0.1,
                 limit: Some(1.5),
                 decay: 0.7,
+                spoiled: &AtomicBool::new(false),
             };
             let sides = [
                 (&one_pass, &mut slots, &averages[0]),
@@ -346,6 +365,7 @@ mod tests {
                 lr: 0.01,
                 limit: None,
                 decay: 0.0,
+                spoiled: &AtomicBool::new(false),
             };
             let moves = Move {
                 parameter: &parameter,
@@ -407,6 +427,7 @@ mod tests {
             lr: 0.5,
             limit: None,
             decay: 0.0,
+            spoiled: &AtomicBool::new(false),
         };
         let gradient = parameter.as_detached_tensor();
         let moves = Move {
