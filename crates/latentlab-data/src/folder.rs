@@ -7,9 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType,
-};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops::FilterType};
 use latentlab_core::{ImageShape, ValueRange};
 use rayon::prelude::*;
 use schemars::JsonSchema;

@@ -93,8 +93,12 @@ fn an_image_of_sixty_thousand_pixels_a_side_is_refused() {
 #[test]
 fn large_empty_pictures_that_compress_as_well_as_any_can_are_read() {
     let dir = tempdir().unwrap();
-    GrayImage::new(3000, 3000).save(dir.path().join("1.png")).unwrap();
-    GrayImage::new(3000, 3000).save(dir.path().join("2.jpg")).unwrap();
+    GrayImage::new(3000, 3000)
+        .save(dir.path().join("1.png"))
+        .unwrap();
+    GrayImage::new(3000, 3000)
+        .save(dir.path().join("2.jpg"))
+        .unwrap();
     // One bit a pixel, 4096 x 4096.
     let file = fs::File::create(dir.path().join("3.png")).unwrap();
     let mut encoder = png::Encoder::new(file, 4096, 4096);
