@@ -17,7 +17,8 @@ use crate::{cargo, workspace};
 const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table \
-                        -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
+                        -Cllvm-args=-sanitizer-coverage-trace-compares \
+                        -Cllvm-args=-simplifycfg-branch-fold-threshold=0 -Ccodegen-units=1";
 /// Bytes of an input, at most.
 const LONGEST: usize = 1 << 16;
 /// MiB that the process may take, at most, the counters included.
@@ -130,7 +131,10 @@ fn search(program: &Path, corpus: &Path, reader: &str, seconds: u64) -> Result<F
     let mut faults = Vec::new();
     let mut inputs = 0;
     // libFuzzer ends at the first fault; the search goes on as long as there is time.
-    while let Some(left) = seconds.checked_sub(began.elapsed().as_secs()).filter(|left| *left > 0) {
+    while let Some(left) = seconds
+        .checked_sub(began.elapsed().as_secs())
+        .filter(|left| *left > 0)
+    {
         let output = Command::new(program)
             .arg(&grown)
             .args(kept.is_dir().then_some(&kept))
@@ -166,7 +170,10 @@ fn search(program: &Path, corpus: &Path, reader: &str, seconds: u64) -> Result<F
                 faults.push(place);
             }
         }
-        ensure!(faults.len() > known, "the search of {reader} failed:\n{said}");
+        ensure!(
+            faults.len() > known,
+            "the search of {reader} failed:\n{said}"
+        );
     }
     Ok(Found {
         reader: reader.to_owned(),
@@ -189,7 +196,8 @@ fn with_row(text: &str, readers: &[String], found: &Found) -> String {
         Some((head, table, tail))
     });
     let (head, known, tail) = parts.unwrap_or((text, "", "\n"));
-    let mut table = "| reader | inputs | seconds | faults |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| reader | inputs | seconds | faults |\n| --- | --- | --- | --- |\n".to_owned();
     for reader in readers {
         let start = format!("| `{reader}` |");
         if *reader == found.reader {
@@ -218,8 +226,14 @@ mod tests {
         let text = with_row("Words.\n", &readers, &found("npz", 7));
         let text = with_row(&format!("{text}More.\n"), &readers, &found("idx", 8));
         let text = with_row(&text, &readers, &found("npz", 9));
-        assert!(text.starts_with("Words.\n") && text.ends_with("More.\n"), "{text}");
-        let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| `")).collect();
+        assert!(
+            text.starts_with("Words.\n") && text.ends_with("More.\n"),
+            "{text}"
+        );
+        let rows: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
         assert_eq!(rows, ["| `idx` | 8 | 60 | 0 |", "| `npz` | 9 | 60 | 0 |"]);
     }
 }

@@ -33,11 +33,21 @@ pub struct Reader {
     pub what: &'static str,
     /// Reads bytes; that it comes back is all that is asked.
     pub read: fn(&[u8], &Scratch),
+    /// Bytes of memory that reading may take for a byte of the input, beside [`Reader::ANYHOW`].
+    pub memory: usize,
     /// Inputs to begin with, by name: right ones, and headers that lie.
     pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Reader {
+    /// Bytes of memory that reading may take whatever the input: buffers, parameters of a small model.
+    pub const ANYHOW: usize = 24 << 20;
+
+    /// Bytes of memory that reading `input` may take.
+    pub fn means(&self, input: &[u8]) -> usize {
+        Self::ANYHOW + self.memory * input.len()
+    }
+
     /// The reader of this name.
     ///
     /// # Errors

@@ -16,12 +16,18 @@ fn survives(reader: &Reader, scratch: &Scratch, bytes: &[u8]) -> bool {
 fn try_all(name: &str) {
     let (reader, scratch) = (Reader::named(name).unwrap(), Scratch::new());
     for (input, bytes) in reader.inputs() {
-        assert!(survives(reader, &scratch, &bytes), "{name} panics on `{input}`");
+        assert!(
+            survives(reader, &scratch, &bytes),
+            "{name} panics on `{input}`"
+        );
         for (number, changed) in mutations(&bytes, count(&bytes)).enumerate() {
             if !survives(reader, &scratch, &changed) {
                 let file = std::env::temp_dir().join(format!("latentlab-{name}-{number}"));
                 std::fs::write(&file, &changed).unwrap();
-                panic!("{name} panics on mutation {number} of `{input}`: {}", file.display());
+                panic!(
+                    "{name} panics on mutation {number} of `{input}`: {}",
+                    file.display()
+                );
             }
         }
     }
@@ -51,7 +57,10 @@ every! {
     png "png";
     jpeg "jpeg";
     safetensors "safetensors";
+    network "network";
     checkpoint "checkpoint";
+    manifest "manifest";
+    pointer "pointer";
     run "run";
     metrics "metrics";
     experiment "experiment";
