@@ -1,5 +1,5 @@
-//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names. `list` prints the
-//! names of all.
+//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names. `list` prints them
+//! all.
 //!
 //! `cargo xtask fuzz` builds it with counters in all code, and starts it. The reader's seeds are
 //! written to the folder `LATENTLAB_SEEDS` first.
@@ -27,7 +27,7 @@ fn begin() {
     if name == "list" {
         READERS
             .iter()
-            .for_each(|reader| println!("{}", reader.name));
+            .for_each(|reader| println!("{}: {}", reader.name, reader.what));
         process::exit(0);
     }
     let reader = Reader::named(&name).unwrap_or_else(|error| {
