@@ -14,6 +14,10 @@ use toml::Table;
 
 use crate::{Reader, Scratch, seeds};
 
+/// Bytes of memory whatever the input: buffers of decoders, and what is made for a test.
+const BUFFERS: usize = 2 << 20;
+/// The same where a model is made: the mean of the largest image that there may be, parameters.
+const MODEL: usize = 24 << 20;
 /// Bytes of memory for a byte of text: a tree of values, twice while it grows.
 const TEXT: usize = 400;
 /// Deflate makes at most 1032 bytes of one (zlib's technical notes); two copies of that while the
@@ -33,105 +37,105 @@ pub const READERS: [Reader; 15] = [
         name: "idx",
         what: "an IDX file of images or labels",
         read: idx,
-        memory: 8,
+        memory: [BUFFERS, 8],
         seeds: seeds::idx,
     },
     Reader {
         name: "gzip",
         what: "an IDX file within gzip",
         read: gzip,
-        memory: DEFLATED,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::gzip,
     },
     Reader {
         name: "npz",
         what: "an .npz file",
         read: npz,
-        memory: DEFLATED,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::npz,
     },
     Reader {
         name: "npy",
         what: "an array within an .npz file",
         read: npy,
-        memory: DEFLATED,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::npy,
     },
     Reader {
         name: "png",
         what: "a PNG file in a folder of pictures",
         read: png,
-        memory: PNG,
+        memory: [BUFFERS, PNG],
         seeds: seeds::png,
     },
     Reader {
         name: "jpeg",
         what: "a JPEG file in a folder of pictures",
         read: jpeg,
-        memory: JPEG,
+        memory: [BUFFERS, JPEG],
         seeds: seeds::jpeg,
     },
     Reader {
         name: "safetensors",
         what: "parameters, and a feature network with its description",
         read: safetensors,
-        memory: TEXT,
+        memory: [MODEL, TEXT],
         seeds: seeds::safetensors,
     },
     Reader {
         name: "network",
         what: "the description within the file of a feature network",
         read: network,
-        memory: TEXT,
+        memory: [MODEL, TEXT],
         seeds: seeds::network,
     },
     Reader {
         name: "checkpoint",
         what: "state.json of a checkpoint whose hashes are right",
         read: checkpoint,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::checkpoint,
     },
     Reader {
         name: "manifest",
         what: "the hashes of a checkpoint",
         read: manifest,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::manifest,
     },
     Reader {
         name: "pointer",
         what: "LATEST and BEST beside the checkpoints",
         read: pointer,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::pointer,
     },
     Reader {
         name: "run",
         what: "run.json",
         read: run,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::run,
     },
     Reader {
         name: "metrics",
         what: "metrics.jsonl",
         read: metrics,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::metrics,
     },
     Reader {
         name: "experiment",
         what: "an experiment file, and the model in it",
         read: experiment,
-        memory: TEXT,
+        memory: [MODEL, TEXT],
         seeds: seeds::experiment,
     },
     Reader {
         name: "override",
         what: "`--set KEY.PATH=VALUE`",
         read: assignment,
-        memory: TEXT,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::assignment,
     },
 ];
