@@ -17,7 +17,8 @@ use crate::{cargo, workspace};
 const COUNTERS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
                         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
                         -Cllvm-args=-sanitizer-coverage-pc-table \
-                        -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
+                        -Cllvm-args=-sanitizer-coverage-trace-compares \
+                        -Cllvm-args=-simplifycfg-branch-fold-threshold=0 -Ccodegen-units=1";
 /// Bytes of an input, at most.
 const LONGEST: usize = 1 << 16;
 /// MiB that the process may take, at most, the counters included.
@@ -30,8 +31,8 @@ const END: &str = "<!-- end of fuzz -->";
 /// Arguments of `fuzz`.
 #[derive(Args)]
 pub struct Fuzz {
-    /// Readers to search (all without it): idx, gzip, npz, npy, png, jpeg, safetensors, checkpoint,
-    /// run, metrics, experiment, override
+    /// Readers to search (all without it): idx, gzip, npz, npy, png, jpeg, safetensors, network,
+    /// checkpoint, manifest, pointer, run, metrics, experiment, override
     #[arg(value_name = "READER")]
     readers: Vec<String>,
     /// Seconds for each reader
@@ -39,69 +40,79 @@ pub struct Fuzz {
     seconds: u64,
 }
 
+/// Something that reads, as the program tells of it.
+#[derive(Clone)]
+struct Reader {
+    name: String,
+    what: String,
+}
+
 /// What came of the search of one reader.
 struct Found {
     reader: String,
     inputs: u64,
     seconds: u64,
-    faults: Vec<PathBuf>,
+    fault: Option<Fault>,
 }
 
-/// Searches each reader for a while and writes the counts into the page about reliability. What
-/// brings a reader down is kept in its corpus.
+/// An input that a reader does not survive.
+struct Fault {
+    /// Where it is kept.
+    file: PathBuf,
+    /// What the reader said at its end.
+    said: String,
+}
+
+/// Searches each reader for a while, or up to its first fault, and writes the counts into the page
+/// about reliability. What brings a reader down is kept in its corpus.
 ///
 /// # Errors
 /// If the program cannot be built, for an unknown reader, and if anything was found.
 pub fn run(arguments: Fuzz) -> Result<()> {
     let root = cargo::root();
-    let program = build()?;
-    let corpus = root.join("crates/latentlab-fuzz/corpus");
+    let target = workspace::metadata()?.target_directory.join("fuzz");
+    let program = build(&target)?;
     let readers = readers(&program)?;
-    let chosen: Vec<_> = match arguments.readers.is_empty() {
-        true => readers.clone(),
-        false => arguments.readers,
-    };
-    for name in &chosen {
-        ensure!(
-            readers.contains(name),
-            "there is no reader `{name}`; known: {}",
-            readers.join(", ")
+    let known = |name: &String| readers.iter().any(|reader| reader.name == *name);
+    if let Some(unknown) = arguments.readers.iter().find(|name| !known(name)) {
+        let names: Vec<_> = readers.iter().map(|reader| reader.name.as_str()).collect();
+        bail!(
+            "there is no reader `{unknown}`; known: {}",
+            names.join(", ")
         );
     }
     let mut lost = 0;
-    for reader in chosen {
-        let found = search(&program, &corpus, &reader, arguments.seconds)?;
-        println!(
-            "{reader}: {} inputs in {} s, {} faults",
-            found.inputs,
-            found.seconds,
-            found.faults.len()
-        );
-        for file in &found.faults {
-            println!("  kept as {}", file.display());
+    for Reader { name, .. } in &readers {
+        if !(arguments.readers.is_empty() || arguments.readers.contains(name)) {
+            continue;
         }
-        lost += found.faults.len();
+        let found = search(&program, &target, name, arguments.seconds)?;
+        println!("{name}: {} inputs in {} s", found.inputs, found.seconds);
+        if let Some(Fault { file, said }) = &found.fault {
+            println!("  FAULT: {said}\n  kept as {}", file.display());
+            lost += 1;
+        }
         write_row(&root.join(PAGE), &readers, &found)?;
     }
-    match lost {
-        0 => Ok(()),
-        lost => bail!("{lost} inputs bring a reader down; `cargo test` tries them from now on"),
-    }
+    ensure!(
+        lost == 0,
+        "{lost} readers do not survive what was found; `cargo test` tries it from now on"
+    );
+    Ok(())
 }
 
 /// Builds the program with its counters, apart from all other builds.
-fn build() -> Result<PathBuf> {
+fn build(folder: &Path) -> Result<PathBuf> {
     let said = cargo::output(Command::new("rustc").arg("-vV"))?;
     let host = said.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.context("rustc does not say what it builds for")?;
-    let folder = workspace::metadata()?.target_directory.join("fuzz");
     eprintln!("building the readers with counters in all code; the first build takes ten minutes");
     let mut build = cargo::command(["build", "--package", "latentlab-fuzz"]);
     build
         .args(["--features", "guided", "--bin", "latentlab-fuzz"])
         .args(["--target", host])
         .arg("--target-dir")
-        .arg(&folder)
+        .arg(folder)
         .env("RUSTFLAGS", COUNTERS);
     cargo::succeed(&mut build).context(
         "the search needs a C++ compiler beside Rust (Debian: `apt-get install g++`), to build \
@@ -110,98 +121,99 @@ fn build() -> Result<PathBuf> {
     Ok(folder.join(host).join("debug/latentlab-fuzz"))
 }
 
-/// The names of the readers, as the program knows them.
-fn readers(program: &Path) -> Result<Vec<String>> {
-    let output = Command::new(program)
-        .env("LATENTLAB_READER", "list")
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot start the search")?;
-    let text = String::from_utf8(output.stdout).context("names of readers are text")?;
-    Ok(text.lines().map(str::to_owned).collect())
+/// The readers that the program knows.
+fn readers(program: &Path) -> Result<Vec<Reader>> {
+    let list = cargo::output(Command::new(program).env("LATENTLAB_READER", "list"))?;
+    let reader = |line: &str| {
+        let (name, what) = line.split_once(": ")?;
+        let (name, what) = (name.to_owned(), what.to_owned());
+        Some(Reader { name, what })
+    };
+    Ok(list.lines().filter_map(reader).collect())
 }
 
-fn search(program: &Path, corpus: &Path, reader: &str, seconds: u64) -> Result<Found> {
-    let folder = tempfile::tempdir().context("cannot make a folder for the inputs")?;
-    let grown = folder.path().join("grown");
-    let kept = corpus.join(reader);
-    fs::create_dir_all(&grown)?;
+/// Goes on from what an earlier search has grown, in the folder of its program.
+fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<Found> {
+    let grown = target.join("grown").join(reader);
+    fs::create_dir_all(&grown).with_context(|| format!("cannot make {grown:?}"))?;
+    let kept = cargo::root()
+        .join("crates/latentlab-fuzz/corpus")
+        .join(reader);
+    let folder = tempfile::tempdir().context("cannot make a folder for what is found")?;
     let began = Instant::now();
-    let mut faults = Vec::new();
-    let mut inputs = 0;
-    // libFuzzer ends at the first fault; the search goes on as long as there is time.
-    while let Some(left) = seconds
-        .checked_sub(began.elapsed().as_secs())
-        .filter(|left| *left > 0)
-    {
-        let output = Command::new(program)
-            .arg(&grown)
-            .args(kept.is_dir().then_some(&kept))
-            .arg(format!("-max_total_time={left}"))
-            .arg(format!("-max_len={LONGEST}"))
-            .arg(format!("-rss_limit_mb={MEMORY}"))
-            .args(["-timeout=10", "-print_final_stats=1"])
-            .arg(format!("-artifact_prefix={}/", folder.path().display()))
-            .env("LATENTLAB_READER", reader)
-            .env("LATENTLAB_SEEDS", &grown)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .output()
-            .context("cannot start the search")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        let executed = said.lines().find_map(|line| {
-            let count = line.strip_prefix("stat::number_of_executed_units:")?;
-            count.trim().parse::<u64>().ok()
-        });
-        inputs += executed.unwrap_or(0);
-        if output.status.success() {
-            break;
-        }
-        let known = faults.len();
-        for entry in fs::read_dir(folder.path())? {
-            let file = entry?.path();
-            if file.is_file() {
-                let name = file.file_name().unwrap_or_default();
-                fs::create_dir_all(&kept)?;
-                let place = kept.join(name);
-                fs::copy(&file, &place).with_context(|| format!("cannot keep {place:?}"))?;
-                fs::remove_file(&file)?;
-                faults.push(place);
-            }
-        }
-        ensure!(
-            faults.len() > known,
-            "the search of {reader} failed:\n{said}"
-        );
-    }
+    let output = Command::new(program)
+        .arg(&grown)
+        .args(kept.is_dir().then_some(&kept))
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-max_len={LONGEST}"))
+        .arg(format!("-rss_limit_mb={MEMORY}"))
+        .args(["-timeout=10", "-print_final_stats=1"])
+        .arg(format!("-artifact_prefix={}/", folder.path().display()))
+        .env("LATENTLAB_READER", reader)
+        .env("LATENTLAB_SEEDS", &grown)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .output()
+        .context("cannot start the search")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let executed = said.lines().find_map(|line| {
+        let count = line.strip_prefix("stat::number_of_executed_units:")?;
+        count.trim().parse::<u64>().ok()
+    });
+    let fault = match output.status.success() {
+        true => None,
+        false => Some(keep(folder.path(), &kept, &said)?),
+    };
     Ok(Found {
         reader: reader.to_owned(),
-        inputs,
+        inputs: executed.unwrap_or(0),
         seconds: began.elapsed().as_secs(),
-        faults,
+        fault,
     })
 }
 
+/// Moves the input that libFuzzer left in `folder` to those that are `kept`.
+fn keep(folder: &Path, kept: &Path, said: &str) -> Result<Fault> {
+    let left = fs::read_dir(folder)?.next();
+    let input = left.with_context(|| format!("the search left no input:\n{said}"))??;
+    fs::create_dir_all(kept)?;
+    let file = kept.join(input.file_name());
+    fs::copy(input.path(), &file).with_context(|| format!("cannot keep {file:?}"))?;
+    let mut lines = said
+        .lines()
+        .skip_while(|line| !line.contains("panicked at") && !line.contains("ERROR: libFuzzer"));
+    let said: Vec<&str> = lines.by_ref().take(2).collect();
+    let said = said.join(" ");
+    Ok(Fault { file, said })
+}
+
 /// Writes the row of a reader into the table between two marks; the other rows and all else stay.
-fn write_row(page: &Path, readers: &[String], found: &Found) -> Result<()> {
+fn write_row(page: &Path, readers: &[Reader], found: &Found) -> Result<()> {
     let text = fs::read_to_string(page).with_context(|| format!("cannot read {page:?}"))?;
     let text = with_row(&text, readers, found);
     fs::write(page, text).with_context(|| format!("cannot write {page:?}"))
 }
 
-fn with_row(text: &str, readers: &[String], found: &Found) -> String {
+fn with_row(text: &str, readers: &[Reader], found: &Found) -> String {
     let parts = text.split_once(BEGIN).and_then(|(head, rest)| {
         let (table, tail) = rest.split_once(END)?;
         Some((head, table, tail))
     });
     let (head, known, tail) = parts.unwrap_or((text, "", "\n"));
     let mut table =
-        "| reader | inputs | seconds | faults |\n| --- | --- | --- | --- |\n".to_owned();
-    for reader in readers {
-        let start = format!("| `{reader}` |");
-        if *reader == found.reader {
-            let (inputs, seconds, faults) = (found.inputs, found.seconds, found.faults.len());
-            table.push_str(&format!("{start} {inputs} | {seconds} | {faults} |\n"));
+        "| reader | what is read | inputs | seconds | faults |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
+    for Reader { name, what } in readers {
+        let start = format!("| `{name}` |");
+        if *name == found.reader {
+            let (inputs, seconds) = (found.inputs, found.seconds);
+            let faults = match &found.fault {
+                None => "none",
+                Some(_) => "the last input",
+            };
+            table.push_str(&format!(
+                "{start} {what} | {inputs} | {seconds} | {faults} |\n"
+            ));
         } else if let Some(row) = known.lines().find(|line| line.starts_with(&start)) {
             table.push_str(&format!("{row}\n"));
         }
@@ -215,12 +227,15 @@ mod tests {
 
     #[test]
     fn a_row_is_written_anew_and_all_else_stays() {
-        let readers = ["idx", "npz"].map(str::to_owned);
+        let readers = ["idx", "npz"].map(|name| Reader {
+            name: name.to_owned(),
+            what: "a file".to_owned(),
+        });
         let found = |reader: &str, inputs| Found {
             reader: reader.to_owned(),
             inputs,
             seconds: 60,
-            faults: Vec::new(),
+            fault: None,
         };
         let text = with_row("Words.\n", &readers, &found("npz", 7));
         let text = with_row(&format!("{text}More.\n"), &readers, &found("idx", 8));
@@ -233,6 +248,12 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("| `"))
             .collect();
-        assert_eq!(rows, ["| `idx` | 8 | 60 | 0 |", "| `npz` | 9 | 60 | 0 |"]);
+        assert_eq!(
+            rows,
+            [
+                "| `idx` | a file | 8 | 60 | none |",
+                "| `npz` | a file | 9 | 60 | none |"
+            ]
+        );
     }
 }

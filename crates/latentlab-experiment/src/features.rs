@@ -25,6 +25,8 @@ const DIGITS: &[u8] = include_bytes!("../features/digits.safetensors");
 const CHUNK: usize = 500;
 /// Channels, rows and columns of the images of a network, at most.
 const LARGEST_SIDE: usize = 1 << 10;
+/// Values of an image of a network, at most: its mean is taken into memory before any layer is there.
+const LARGEST_IMAGE: usize = 1 << 22;
 /// Pixels of an image, at most, that are compared as they are: distances between distributions
 /// take the square of this many numbers.
 const MOST_PIXELS: usize = 4096;
@@ -114,6 +116,11 @@ impl FeatureExtractor {
         if sides.iter().any(|side| !(1..=LARGEST_SIDE).contains(side)) {
             return Err(wrong(format!(
                 "is for images of {sides:?} values, sides are 1 to {LARGEST_SIDE}"
+            )));
+        }
+        if shape.pixels() > LARGEST_IMAGE {
+            return Err(wrong(format!(
+                "is for images of {sides:?} values, an image has at most {LARGEST_IMAGE}"
             )));
         }
         let info = DataInfo {

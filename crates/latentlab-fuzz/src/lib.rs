@@ -33,11 +33,19 @@ pub struct Reader {
     pub what: &'static str,
     /// Reads bytes; that it comes back is all that is asked.
     pub read: fn(&[u8], &Scratch),
+    /// Bytes of memory that reading may take: whatever the input, and for each byte of it.
+    pub memory: [usize; 2],
     /// Inputs to begin with, by name: right ones, and headers that lie.
     pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Reader {
+    /// Bytes of memory that reading `input` may take.
+    pub fn means(&self, input: &[u8]) -> usize {
+        let [anyhow, for_each] = self.memory;
+        anyhow + for_each * input.len()
+    }
+
     /// The reader of this name.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names. `list` prints the
-//! names of all.
+//! The guided search: libFuzzer, handed to the reader that `LATENTLAB_READER` names. `list` prints them
+//! all.
 //!
 //! `cargo xtask fuzz` builds it with counters in all code, and starts it. The reader's seeds are
 //! written to the folder `LATENTLAB_SEEDS` first.
@@ -10,6 +10,10 @@ use std::{env, fs, path::Path, process, sync::OnceLock};
 
 use latentlab_fuzz::{READERS, Reader, Scratch};
 use libfuzzer_sys::fuzz_target;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
 
 thread_local! {
     static SCRATCH: Scratch = Scratch::new();
@@ -23,7 +27,7 @@ fn begin() {
     if name == "list" {
         READERS
             .iter()
-            .for_each(|reader| println!("{}", reader.name));
+            .for_each(|reader| println!("{}: {}", reader.name, reader.what));
         process::exit(0);
     }
     let reader = Reader::named(&name).unwrap_or_else(|error| {
@@ -41,5 +45,12 @@ fn begin() {
 
 fuzz_target!(init: begin(), |bytes: &[u8]| {
     let reader = READER.get().expect("the search has begun");
-    SCRATCH.with(|scratch| (reader.read)(bytes, scratch));
+    SCRATCH.with(|scratch| {
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        (reader.read)(bytes, scratch);
+        let taken = MEMORY.peak_usage().saturating_sub(before);
+        let means = reader.means(bytes);
+        assert!(taken <= means, "took {taken} bytes of memory, {means} are its means");
+    });
 });

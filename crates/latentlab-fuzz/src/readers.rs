@@ -1,115 +1,158 @@
 //! Everything that reads.
 
-use std::hint::black_box;
+use std::{collections::BTreeMap, hint::black_box};
 
-use latentlab_core::merge;
+use candle_core::{DType, Device};
+use latentlab_core::{DataInfo, ImageShape, ValueRange, merge};
 use latentlab_data::{DataConfig, Dataset};
 use latentlab_experiment::{
     Experiment, FeatureExtractor, RunRecord, library, overrides::parse_assignment,
 };
-use latentlab_tensor::{decode_tensors, description};
-use latentlab_train::observers::read_metrics;
+use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
+use latentlab_train::observers::{MetricsFile, read_metrics};
 use toml::Table;
 
 use crate::{Reader, Scratch, seeds};
 
+/// Bytes of memory whatever the input: buffers of decoders, and what is made for a test.
+const BUFFERS: usize = 2 << 20;
+/// The same where a model is made: the mean of the largest image that there may be, parameters.
+const MODEL: usize = 24 << 20;
+/// Bytes of memory for a byte of text: a tree of values, twice while it grows.
+const TEXT: usize = 400;
+/// Deflate makes at most 1032 bytes of one (zlib's technical notes); two copies of that while the
+/// parts of a set are joined, and the room of the vector they are joined in.
+const DEFLATED: usize = 4 * 1032;
+/// A bit of a deflated PNG file can stand for a pixel of four bytes, and a middle square is cut out.
+const PNG: usize = 2 * 32 * 1032;
+/// A bit of a JPEG file can stand for a block of 64 pixels (three bytes each, beside three
+/// coefficients of two), of which a middle square is cut out.
+const JPEG: usize = 8 * 64 * (3 + 6 + 3);
+/// Values of a model, at most, that is made for what was read.
+const ROOM: usize = 1 << 16;
+
 /// Every reader.
-pub const READERS: [Reader; 12] = [
+pub const READERS: [Reader; 15] = [
     Reader {
         name: "idx",
         what: "an IDX file of images or labels",
         read: idx,
+        memory: [BUFFERS, 8],
         seeds: seeds::idx,
     },
     Reader {
         name: "gzip",
         what: "an IDX file within gzip",
         read: gzip,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::gzip,
     },
     Reader {
         name: "npz",
         what: "an .npz file",
         read: npz,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::npz,
     },
     Reader {
         name: "npy",
         what: "an array within an .npz file",
         read: npy,
+        memory: [BUFFERS, DEFLATED],
         seeds: seeds::npy,
     },
     Reader {
         name: "png",
         what: "a PNG file in a folder of pictures",
         read: png,
+        memory: [BUFFERS, PNG],
         seeds: seeds::png,
     },
     Reader {
         name: "jpeg",
         what: "a JPEG file in a folder of pictures",
         read: jpeg,
+        memory: [BUFFERS, JPEG],
         seeds: seeds::jpeg,
     },
     Reader {
         name: "safetensors",
         what: "parameters, and a feature network with its description",
         read: safetensors,
+        memory: [MODEL, TEXT],
         seeds: seeds::safetensors,
+    },
+    Reader {
+        name: "network",
+        what: "the description within the file of a feature network",
+        read: network,
+        memory: [MODEL, TEXT],
+        seeds: seeds::network,
     },
     Reader {
         name: "checkpoint",
         what: "state.json of a checkpoint whose hashes are right",
         read: checkpoint,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::checkpoint,
+    },
+    Reader {
+        name: "manifest",
+        what: "the hashes of a checkpoint",
+        read: manifest,
+        memory: [BUFFERS, TEXT],
+        seeds: seeds::manifest,
+    },
+    Reader {
+        name: "pointer",
+        what: "LATEST and BEST beside the checkpoints",
+        read: pointer,
+        memory: [BUFFERS, TEXT],
+        seeds: seeds::pointer,
     },
     Reader {
         name: "run",
         what: "run.json",
         read: run,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::run,
     },
     Reader {
         name: "metrics",
         what: "metrics.jsonl",
         read: metrics,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::metrics,
     },
     Reader {
         name: "experiment",
-        what: "an experiment file",
+        what: "an experiment file, and the model in it",
         read: experiment,
+        memory: [MODEL, TEXT],
         seeds: seeds::experiment,
     },
     Reader {
         name: "override",
         what: "`--set KEY.PATH=VALUE`",
         read: assignment,
+        memory: [BUFFERS, TEXT],
         seeds: seeds::assignment,
     },
 ];
 
 /// The other three files of a set of two images are right.
 fn idx(bytes: &[u8], scratch: &Scratch) {
-    let is_labels = bytes.get(3) == Some(&1);
-    let files = [
-        ("train-images-idx3-ubyte", seeds::images()),
-        ("train-labels-idx1-ubyte", seeds::labels()),
-        ("t10k-images-idx3-ubyte", seeds::images()),
-        ("t10k-labels-idx1-ubyte", seeds::labels()),
-    ];
-    for (place, (name, right)) in files.into_iter().enumerate() {
-        let tried = place == usize::from(is_labels);
-        scratch.write(&format!("idx/{name}"), if tried { bytes } else { &right });
-    }
+    let (name, right) = match bytes.get(3) {
+        Some(1) => (seeds::IDX_LABELS, seeds::labels()),
+        _ => (seeds::IDX_IMAGES, seeds::images()),
+    };
+    scratch.write(&format!("idx/{name}"), bytes);
     open(scratch, "idx", "dir", "idx");
+    scratch.write(&format!("idx/{name}"), &right);
 }
 
 fn gzip(bytes: &[u8], scratch: &Scratch) {
-    scratch.write("gzip/train-images-idx3-ubyte.gz", bytes);
-    scratch.write("gzip/train-labels-idx1-ubyte", &seeds::labels());
-    scratch.write("gzip/t10k-images-idx3-ubyte", &seeds::images());
-    scratch.write("gzip/t10k-labels-idx1-ubyte", &seeds::labels());
+    scratch.write(&format!("gzip/{}.gz", seeds::IDX_IMAGES), bytes);
     open(scratch, "idx", "dir", "gzip");
 }
 
@@ -123,7 +166,7 @@ fn npy(bytes: &[u8], scratch: &Scratch) {
 }
 
 fn png(bytes: &[u8], scratch: &Scratch) {
-    scratch.write("png/one.png", bytes);
+    scratch.write("png/one.png", &seeds::with_right_sums(bytes));
     open(scratch, "folder", "dir", "png");
 }
 
@@ -149,9 +192,29 @@ fn safetensors(bytes: &[u8], scratch: &Scratch) {
     black_box(FeatureExtractor::read(&file, &scratch.registry).is_ok());
 }
 
+/// The file of which `bytes` are the description holds no values.
+fn network(bytes: &[u8], scratch: &Scratch) {
+    let text = String::from_utf8_lossy(bytes);
+    let file = encode_described(&BTreeMap::new(), &text).expect("memory takes bytes");
+    let file = scratch.write("network.safetensors", &file);
+    black_box(FeatureExtractor::read(&file, &scratch.registry).is_ok());
+}
+
 fn checkpoint(bytes: &[u8], scratch: &Scratch) {
     scratch.replace_in_checkpoint("state.json", bytes);
     black_box(scratch.checkpoints().latest().is_ok());
+}
+
+fn manifest(bytes: &[u8], scratch: &Scratch) {
+    scratch.write("checkpoints/step-000001/MANIFEST.sha256", bytes);
+    black_box(scratch.checkpoints().latest().is_ok());
+}
+
+fn pointer(bytes: &[u8], scratch: &Scratch) {
+    scratch.write("checkpoints/LATEST", bytes);
+    scratch.write("checkpoints/BEST", bytes);
+    black_box(scratch.checkpoints().latest().is_ok());
+    black_box(scratch.checkpoints().best().is_ok());
 }
 
 fn run(bytes: &[u8], scratch: &Scratch) {
@@ -159,17 +222,56 @@ fn run(bytes: &[u8], scratch: &Scratch) {
     black_box(RunRecord::read(&scratch.path("")).is_ok());
 }
 
+/// What can be read can be gone on from, and is then all still there.
 fn metrics(bytes: &[u8], scratch: &Scratch) {
     let file = scratch.write("metrics.jsonl", bytes);
-    black_box(read_metrics(file).is_ok());
+    let records = read_metrics(&file);
+    let opened = MetricsFile::open(&file, u64::MAX, 1, None);
+    assert_eq!(opened.is_ok(), records.is_ok());
+    if let Ok(records) = records {
+        let again = read_metrics(&file).expect("a file that was opened can be read");
+        assert_eq!(again.len(), records.len());
+    }
 }
 
+/// What is resolved can be written, and says the same when it is read again.
 fn experiment(bytes: &[u8], scratch: &Scratch) {
-    let text = String::from_utf8_lossy(bytes);
-    if let Ok(table) = text.parse::<Table>() {
-        let resolved = Experiment::resolve(&table, &Table::new(), &scratch.registry);
-        black_box(resolved.and_then(|found| found.to_table()).is_ok());
+    let file = scratch.write("experiment.toml", bytes);
+    let Ok(source) = library::find(&file.display().to_string()) else {
+        return;
+    };
+    let none = Table::new();
+    let Ok(found) = Experiment::resolve(&source.table, &none, &scratch.registry) else {
+        return;
+    };
+    if let Ok(table) = found.to_table() {
+        let text = toml::to_string(&table).expect("a table is TOML");
+        let table: Table = text.parse().expect("what was written as TOML is TOML");
+        let again = Experiment::resolve(&table, &none, &scratch.registry);
+        let again = again.expect("what was resolved can be resolved");
+        let again = again.to_table().expect("it was one before");
+        // As text: NaN is not equal to itself.
+        assert_eq!(toml::to_string(&again).expect("a table is TOML"), text);
     }
+    let model = scratch.registry.get(&found.model.name);
+    let model = model.expect("a resolved experiment names a model");
+    let digits = ImageShape {
+        channels: 1,
+        height: 28,
+        width: 28,
+    };
+    let info = DataInfo {
+        shape: digits,
+        range: ValueRange::Unit,
+        classes: Some(10),
+        mean: vec![0.0; digits.pixels()],
+    };
+    let store = ParamStore::new(0, DType::F32, &Device::Cpu).with_room(ROOM);
+    black_box(
+        model
+            .build(&found.model.config, &info, &store.root())
+            .is_ok(),
+    );
 }
 
 fn assignment(bytes: &[u8], scratch: &Scratch) {

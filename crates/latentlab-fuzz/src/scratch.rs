@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +11,8 @@ use latentlab_core::Registry;
 use latentlab_train::{CheckpointStore, Retention, Snapshot};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+use crate::seeds;
 
 /// A folder of files that readers want beside the one that is tried; removed with it.
 pub struct Scratch {
@@ -28,7 +30,7 @@ impl Scratch {
     pub fn new() -> Self {
         let registry = Registry::default().with(latentlab_models::plugin);
         let scratch = Self {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            folder: folder().expect("a temporary folder can be made"),
             registry: registry.expect("names of models are unique"),
         };
         let tensor = Tensor::new(&[1f32, 2.0], &Device::Cpu).expect("two numbers are a tensor");
@@ -44,6 +46,12 @@ impl Scratch {
         let retention = Retention { every: 1, keep: 1 };
         let saved = scratch.checkpoints().save(&snapshot, None, &retention);
         saved.expect("a checkpoint can be saved in a fresh folder");
+        for folder in ["idx", "gzip"] {
+            for (name, bytes) in seeds::idx_set() {
+                scratch.write(&format!("{folder}/{name}"), &bytes);
+            }
+        }
+        fs::remove_file(scratch.path("gzip").join(seeds::IDX_IMAGES)).expect("it was written");
         scratch
     }
 
@@ -93,5 +101,13 @@ impl Scratch {
             lines.collect::<String>().as_bytes(),
         );
         self.write(&folder.join(name).to_string_lossy(), bytes);
+    }
+}
+
+/// A folder in memory, where the system has such a place: a file is written for every input.
+fn folder() -> io::Result<TempDir> {
+    match Path::new("/dev/shm") {
+        memory if memory.is_dir() => tempfile::tempdir_in(memory),
+        _ => tempfile::tempdir(),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{Cursor, Write};
 
 use candle_core::{Device, Tensor};
 use flate2::{Compression, write::GzEncoder};
+use latentlab_experiment::library;
 use latentlab_tensor::{encode_described, encode_tensors};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
@@ -27,6 +28,21 @@ pub fn images() -> Vec<u8> {
 /// Their labels.
 pub fn labels() -> Vec<u8> {
     idx_file(&[2], &[3, 1])
+}
+
+/// The training images among the files of a set.
+pub const IDX_IMAGES: &str = "train-images-idx3-ubyte";
+/// The training labels among the files of a set.
+pub const IDX_LABELS: &str = "train-labels-idx1-ubyte";
+
+/// The files of a set of two images to train on and two to test on.
+pub fn idx_set() -> [(&'static str, Vec<u8>); 4] {
+    [
+        (IDX_IMAGES, images()),
+        (IDX_LABELS, labels()),
+        ("t10k-images-idx3-ubyte", images()),
+        ("t10k-labels-idx1-ubyte", labels()),
+    ]
 }
 
 pub fn idx() -> Seeds {
@@ -143,9 +159,29 @@ fn picture(size: u32) -> Vec<u8> {
     writer.finish().expect("memory takes bytes");
     bytes[16..20].copy_from_slice(&size.to_be_bytes());
     bytes[20..24].copy_from_slice(&size.to_be_bytes());
-    let mut sum = flate2::Crc::new();
-    sum.update(&bytes[12..29]);
-    bytes[29..33].copy_from_slice(&sum.sum().to_be_bytes());
+    with_right_sums(&bytes)
+}
+
+/// A PNG file with the right checksum behind each of its chunks (PNG, section 5.3), so that a change
+/// is not refused for the sum alone.
+pub fn with_right_sums(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let mut chunk = 8;
+    while let Some(length) = bytes.get(chunk..chunk + 4) {
+        let length = length
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let end = chunk + 8 + length;
+        let Some(summed) = bytes.get(chunk + 4..end) else {
+            break;
+        };
+        let mut sum = flate2::Crc::new();
+        sum.update(summed);
+        if let Some(place) = bytes.get_mut(end..end + 4) {
+            place.copy_from_slice(&sum.sum().to_be_bytes());
+        }
+        chunk = end + 4;
+    }
     bytes
 }
 
@@ -234,6 +270,91 @@ fn nested(open: &str, depth: usize, close: &str) -> Vec<u8> {
     format!("{}1{}", open.repeat(depth), close.repeat(depth)).into_bytes()
 }
 
+pub fn network() -> Seeds {
+    let text = |model: &str, config: &str, sides: [usize; 3]| {
+        let [channels, height, width] = sides;
+        let text = format!(
+            r#"{{"model": "{model}", "config": {{{config}}}, "shape": {{"channels": {channels},
+                "height": {height}, "width": {width}}}, "range": "unit", "classes": 2}}"#
+        );
+        text.into_bytes()
+    };
+    let conv = r#""architecture": "conv", "hidden": [9223372036854775807]"#;
+    let decoder =
+        r#""latent": 2, "generator": {"architecture": "conv", "hidden": [9223372036854775807]}"#;
+    let packing = r#""packing": 9223372036854775807"#;
+    let small = [1, 8, 8];
+    vec![
+        (
+            "a classifier",
+            text("classifier", r#""hidden": [], "features": 1"#, small),
+        ),
+        (
+            "an autoencoder",
+            text("ae", r#""hidden": [], "latent": 1"#, small),
+        ),
+        ("a vae", text("vae", r#""hidden": [2], "latent": 1"#, small)),
+        ("a gan", text("gan", r#""latent": 1"#, small)),
+        ("2^63 - 1 channels", text("classifier", conv, small)),
+        (
+            "2^63 - 1 channels of a decoder",
+            text("gan", decoder, small),
+        ),
+        ("2^63 - 1 packed images", text("gan", packing, small)),
+        (
+            "2^63 - 1 features",
+            text("classifier", r#""features": 9223372036854775807"#, small),
+        ),
+        (
+            "1024 x 1024 x 1024 values",
+            text("classifier", "", [1024; 3]),
+        ),
+        (
+            "2^32 x 2^32 x 2^32 values",
+            text("classifier", "", [1 << 32; 3]),
+        ),
+        ("no values", text("classifier", "", [0, 8, 8])),
+        (
+            "30,000 layers",
+            text(
+                "classifier",
+                &format!(
+                    r#""architecture": "dense", "hidden": [{}1]"#,
+                    "1,".repeat(30_000)
+                ),
+                small,
+            ),
+        ),
+        ("100,000 levels", nested("[", 100_000, "]")),
+    ]
+}
+
+pub fn manifest() -> Seeds {
+    let line = |name: &str| format!("{}  {name}\n", "0".repeat(64));
+    vec![
+        ("a hash", line("state.json").into()),
+        ("a file elsewhere", line("../../../../etc/passwd").into()),
+        ("no hash", b"  params.safetensors\n".to_vec()),
+        (
+            "the same file, 10,000 times",
+            line("state.json").repeat(10_000).into(),
+        ),
+        ("nothing", Vec::new()),
+    ]
+}
+
+pub fn pointer() -> Seeds {
+    let names = [
+        ("a checkpoint", "step-000001"),
+        ("none", "step-000002"),
+        ("a number beyond any", "step-18446744073709551616"),
+        ("a path", "step-000001/../../step-000001"),
+        ("nothing", ""),
+    ];
+    let seeds = names.map(|(name, text)| (name, text.as_bytes().to_vec()));
+    [seeds.to_vec(), vec![("a megabyte", vec![b'7'; 1 << 20])]].concat()
+}
+
 pub fn checkpoint() -> Seeds {
     let state = r#"{"schema": 1, "step": 1, "seed": 0, "extra": null}"#;
     vec![
@@ -289,16 +410,11 @@ pub fn metrics() -> Seeds {
 }
 
 pub fn experiment() -> Seeds {
-    let file = |name: &str| {
-        let found = latentlab_experiment::library::EMBEDDED.iter();
-        let mut found = found.filter(|(known, _)| *known == name);
-        let (_, text) = found.next().expect("it comes with the program");
-        text.as_bytes().to_vec()
-    };
-    vec![
-        ("vae-mnist", file("vae-mnist")),
-        ("dcgan-mnist", file("dcgan-mnist")),
-        ("gan-ring", file("gan-ring")),
+    let embedded = library::EMBEDDED.into_iter().chain(library::PAPERS);
+    let mut seeds: Seeds = embedded
+        .map(|(name, text)| (name, text.as_bytes().to_vec()))
+        .collect();
+    seeds.extend([
         (
             "numbers beyond any",
             b"steps = 9223372036854775807\nbatch_size = 9223372036854775807\n\
@@ -321,7 +437,8 @@ pub fn experiment() -> Seeds {
             "a table of 100,000 parts",
             format!("[a{}]", ".a".repeat(100_000)).into_bytes(),
         ),
-    ]
+    ]);
+    seeds
 }
 
 pub fn assignment() -> Seeds {

@@ -57,7 +57,10 @@ every! {
     png "png";
     jpeg "jpeg";
     safetensors "safetensors";
+    network "network";
     checkpoint "checkpoint";
+    manifest "manifest";
+    pointer "pointer";
     run "run";
     metrics "metrics";
     experiment "experiment";

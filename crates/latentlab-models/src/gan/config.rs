@@ -125,6 +125,9 @@ impl Default for GanConfig {
     }
 }
 
+/// Images that are judged together, at most; Lin et al. 2018 pack four.
+const MOST_PACKED: usize = 256;
+
 impl GanConfig {
     pub(super) fn check(&self, data: &DataInfo) -> Result<()> {
         if self.latent == 0 {
@@ -133,8 +136,9 @@ impl GanConfig {
         if self.critic_steps == 0 {
             return Err(Error::config("critic_steps", "must be at least 1"));
         }
-        if self.packing == 0 {
-            return Err(Error::config("packing", "must be at least 1"));
+        if !(1..=MOST_PACKED).contains(&self.packing) {
+            let problem = format!("must be 1 to {MOST_PACKED}, not {}", self.packing);
+            return Err(Error::config("packing", problem));
         }
         if self.penalty.every == 0 {
             return Err(Error::config("penalty.every", "must be at least 1"));

@@ -53,7 +53,8 @@ pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape, output: Activat
     let sizes = stage_sizes(shape, hidden.len())?;
     let [height, width] = sizes[hidden.len()];
     let channels = *hidden.first().unwrap_or(&shape.channels);
-    stack.linear(channels * height * width)?;
+    // What is beyond any number is refused as too large a parameter.
+    stack.linear(channels.saturating_mul(height * width))?;
     let smallest = ImageShape {
         channels,
         height,
