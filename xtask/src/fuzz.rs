@@ -174,8 +174,16 @@ fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<F
 
 /// Moves the input that libFuzzer left in `folder` to those that are `kept`.
 fn keep(folder: &Path, kept: &Path, said: &str) -> Result<Fault> {
-    let left = fs::read_dir(folder)?.next();
-    let input = left.with_context(|| format!("the search left no input:\n{said}"))??;
+    // Beside them it may leave `slow-unit-…`, which is none.
+    const ENDS: [&str; 4] = ["crash-", "leak-", "oom-", "timeout-"];
+    let left: Vec<fs::DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    let is_end = |entry: &&fs::DirEntry| {
+        let name = entry.file_name();
+        ENDS.iter()
+            .any(|end| name.to_string_lossy().starts_with(end))
+    };
+    let input = left.iter().find(is_end);
+    let input = input.with_context(|| format!("the search left no input:\n{said}"))?;
     fs::create_dir_all(kept)?;
     let file = kept.join(input.file_name());
     fs::copy(input.path(), &file).with_context(|| format!("cannot keep {file:?}"))?;

@@ -6,12 +6,13 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::cargo;
 
-/// A test whose matrices are too large to wait for at a fiftieth of the speed; others multiply too.
+/// A test whose matrices are too large to wait for at a fiftieth of the speed; other tests multiply
+/// smaller ones.
 const TOO_LARGE: &str = "thin_and_empty_products";
 
 /// A line of Cargo's messages, as far as it matters here.
@@ -48,6 +49,11 @@ pub fn run() -> Result<()> {
     ];
     let messages = cargo::output(&mut cargo::command(build))?;
     let tests = test_program(&messages).context("cargo names no test program")?;
+    let listed = cargo::output(Command::new(&tests).args(["kernels::", "--list"]))?;
+    ensure!(
+        listed.lines().any(|line| line.ends_with(": test")),
+        "no unit test of the kernels is left below `kernels::`"
+    );
     let mut valgrind = Command::new("valgrind");
     valgrind
         .args(["--quiet", "--error-exitcode=9", &tests])

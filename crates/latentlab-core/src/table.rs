@@ -24,7 +24,7 @@ pub fn merge(base: &mut Table, over: &Table) {
 pub fn from_table<C: DeserializeOwned>(field: &str, table: Table) -> Result<C> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = match (field, error.path().to_string()) {
-            ("", path) if path == "." => "experiment file".to_owned(),
+            ("", path) if path == "." => "file".to_owned(),
             ("", path) => path,
             (field, path) if path == "." => field.to_owned(),
             (field, path) => format!("{field}.{path}"),
@@ -39,7 +39,10 @@ fn in_words(message: &str) -> String {
         return message.to_owned();
     };
     let expected = match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, at least 0",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, at least 0",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
         "f32" | "f64" => "a number",
         "a boolean" => "true or false",

@@ -64,7 +64,9 @@ impl Folder {
     pub fn sizes(&self) -> Result<Vec<[u32; 2]>> {
         let (files, _) = self.files()?;
         let size = |file: &PathBuf| {
-            let found = image::image_dimensions(file);
+            let reader = ImageReader::open(file).and_then(ImageReader::with_guessed_format);
+            let reader = reader.map_err(|error| Error::io(file, error))?;
+            let found = reader.into_dimensions();
             let (width, height) = found.map_err(|error| Error::file(file, error.to_string()))?;
             Ok([width, height])
         };

@@ -12,7 +12,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Error, Expectation, Result, glossary::fill_goals};
+use crate::{
+    Error, Expectation, Result,
+    glossary::{fill_goals, forget_goals},
+};
 
 /// More threads than any machine this was tried on has cores; each of them spins while it waits.
 const MOST_THREADS: usize = 256;
@@ -205,6 +208,7 @@ impl Experiment {
     /// would be right.
     pub fn resolve(file: &Table, overrides: &Table, registry: &Registry) -> Result<Self> {
         let mut table = file.clone();
+        forget_goals(&mut table, overrides);
         merge(&mut table, overrides);
         fill_goals(&mut table)?;
         let mut experiment: Self = from_table("", table)?;

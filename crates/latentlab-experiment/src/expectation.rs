@@ -1,6 +1,6 @@
 //! What an experiment is known to give, so that a run can be held to it: `[[expect]]`.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive};
 
 use latentlab_train::Record;
 use schemars::JsonSchema;
@@ -79,14 +79,19 @@ impl Expectation {
             return Verdict::Absent;
         };
         let difference = came - self.value;
-        let met = match self.direction {
-            Direction::Near => difference.abs() <= self.tolerance,
-            Direction::AtLeast => difference >= -self.tolerance,
-            Direction::AtMost => difference <= self.tolerance,
-        };
-        match met {
+        match self.band().contains(&came) {
             true => Verdict::Met { difference },
             false => Verdict::Missed { difference },
+        }
+    }
+
+    /// The values that are as expected.
+    pub(crate) fn band(&self) -> RangeInclusive<f64> {
+        let (low, high) = (self.value - self.tolerance, self.value + self.tolerance);
+        match self.direction {
+            Direction::Near => low..=high,
+            Direction::AtLeast => low..=f64::INFINITY,
+            Direction::AtMost => f64::NEG_INFINITY..=high,
         }
     }
 

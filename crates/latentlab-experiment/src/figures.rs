@@ -43,25 +43,24 @@ pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) ->
 
 /// The last finite value of every figure.
 pub(crate) fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
-    let mut last = BTreeMap::new();
-    for record in records {
-        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
-            last.insert(name.to_owned(), value);
-        }
-    }
-    last
+    last(records, |_, value| value)
 }
 
 /// The step of each figure whose last finite value was not recorded in `step`.
 pub(crate) fn steps_before(records: &[Record], step: u64) -> BTreeMap<String, u64> {
-    let mut steps = BTreeMap::new();
+    let steps = last(records, |record, _| record.step).into_iter();
+    steps.filter(|(_, recorded)| *recorded != step).collect()
+}
+
+/// What `take` takes of the record that holds the last finite value of each figure, and of the value.
+fn last<T>(records: &[Record], take: impl Fn(&Record, f64) -> T) -> BTreeMap<String, T> {
+    let mut last = BTreeMap::new();
     for record in records {
-        for (name, _) in record.iter().filter(|(_, value)| value.is_finite()) {
-            steps.insert(name.to_owned(), record.step);
+        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
+            last.insert(name.to_owned(), take(record, value));
         }
     }
-    steps.retain(|_, recorded| *recorded != step);
-    steps
+    last
 }
 
 /// A number with five significant digits; whole numbers as they are.

@@ -1,6 +1,6 @@
 //! What the figures of a run mean, where they come from and which values of them are better.
 
-use latentlab_core::{Error, Result};
+use latentlab_core::{Error, Result, nearest};
 use latentlab_train::observers::Goal;
 use toml::{Table, Value};
 
@@ -68,7 +68,7 @@ const fn entry(
 
 /// Every figure, in the order of a report.
 #[rustfmt::skip]
-pub(crate) const FIGURES: [Entry; 49] = [
+pub(crate) const FIGURES: [Entry; 52] = [
     entry("test/elbo", "nats per image", HIGH, Origin::Likelihood,
         "evidence lower bound on log p(x), `-reconstruction - kl` (Kingma and Welling 2014, eq. 3)"),
     entry("test/reconstruction", "nats per image", LOW, Origin::Likelihood,
@@ -143,10 +143,12 @@ pub(crate) const FIGURES: [Entry; 49] = [
         "test codes whose class is that of most of their 5 nearest training codes"),
     entry("latent/linear_probe_accuracy", "share", HIGH, Origin::Judge,
         "test codes that a linear classifier of training codes is right on (Alain and Bengio 2017)"),
-    entry("loss", "that of the loss", LOW, Origin::Step,
-        "what the phase minimised in this step"),
+    entry("loss", "that of the loss", None, Origin::Step,
+        "what the phase minimised in this step; low is no better where another phase plays against it"),
     entry("grad_norm", "from 0", None, Origin::Step,
-        "Euclidean norm of the phase's gradient, before clipping"),
+        "Euclidean norm of the phase's gradient before clipping, where `clip_norm` is set"),
+    entry("elbo", "nats per image", HIGH, Origin::Step,
+        "importance-weighted bound on log p(x) of the batch (Burda et al. 2016, eq. 8)"),
     entry("squared_error", "squared data, summed over an image", LOW, Origin::Step,
         "of the batch and its reconstruction"),
     entry("reconstruction", "nats per image", LOW, Origin::Step,
@@ -156,9 +158,13 @@ pub(crate) const FIGURES: [Entry; 49] = [
     entry("value", "nats, -2 ln 2 at the equilibrium", None, Origin::Step,
         "V(D,G) = mean log D(x) + mean log(1 - D(G(z))) (Goodfellow et al. 2014, eq. 1)"),
     entry("real_probability", "probability", None, Origin::Step,
-        "the discriminator's mean D(x) on the batch; `real_score` for a critic without probabilities"),
+        "the discriminator's mean D(x) on the batch"),
     entry("fake_probability", "probability", None, Origin::Step,
-        "the discriminator's mean D(G(z)); `fake_score` for a critic without probabilities"),
+        "the discriminator's mean D(G(z))"),
+    entry("real_score", "that of the critic", None, Origin::Step,
+        "the mean output of a critic without probabilities on the batch"),
+    entry("fake_score", "that of the critic", None, Origin::Step,
+        "the same on generated images"),
     entry("real_accuracy", "share", None, Origin::Step,
         "images of the batch that the discriminator takes for real"),
     entry("fake_accuracy", "share", None, Origin::Step,
@@ -190,13 +196,40 @@ pub(crate) fn is_evaluated(figure: &str) -> bool {
     matches!(group, Some("test" | "validation" | "samples"))
 }
 
+/// An error about a figure that no evaluation knows, with the nearest that one does.
+fn unknown(field: &str, figure: &str) -> Error {
+    let nearest = nearest(figure, FIGURES.iter().map(|entry| entry.name));
+    let nearest = nearest.map(|name| format!(", did you mean `{name}`?"));
+    let problem = format!(
+        "there is no figure `{figure}`{}; `list --figures` shows all",
+        nearest.unwrap_or_default()
+    );
+    Error::config(field, problem)
+}
+
+/// The rules of an experiment file that name a figure and its goal.
+const RULES: [(&str, &str); 2] = [("checkpoint", "best"), ("stop", "patience")];
+
+/// Takes the goals out of the experiment file `table` whose figure `overrides` replaces: they are
+/// those of the figure before.
+pub(crate) fn forget_goals(table: &mut Table, overrides: &Table) {
+    for (above, below) in RULES {
+        let over = overrides.get(above).and_then(|above| above.get(below));
+        let renamed = over.is_some_and(|over| over.get("metric").is_some());
+        let rule = table.get_mut(above).and_then(|above| above.get_mut(below));
+        if let (true, Some(rule)) = (renamed, rule.and_then(Value::as_table_mut)) {
+            rule.remove("goal");
+        }
+    }
+}
+
 /// Writes out which values of the figures of `checkpoint.best` and `stop.patience` are better, where
 /// the experiment file `table` leaves it to the glossary.
 ///
 /// # Errors
 /// If the glossary knows no better side.
 pub(crate) fn fill_goals(table: &mut Table) -> Result<()> {
-    for (above, below) in [("checkpoint", "best"), ("stop", "patience")] {
+    for (above, below) in RULES {
         let rule = table.get_mut(above).and_then(|above| above.get_mut(below));
         let Some(rule) = rule.and_then(Value::as_table_mut) else {
             continue;
@@ -207,8 +240,11 @@ pub(crate) fn fill_goals(table: &mut Table) -> Result<()> {
         if rule.contains_key("goal") {
             continue;
         }
-        let better = look_up(metric).and_then(|entry| entry.better);
-        let goal = better.ok_or_else(|| {
+        let entry = look_up(metric);
+        if entry.is_none() && is_evaluated(metric) {
+            return Err(unknown(&format!("{above}.{below}.metric"), metric));
+        }
+        let goal = entry.and_then(|entry| entry.better).ok_or_else(|| {
             let problem = format!(
                 "is missing, and which values of `{metric}` are better is not known: say `min` or \
                  `max`"
@@ -230,6 +266,14 @@ impl Entry {
         match self.from {
             Origin::Step => format!("<phase>/{}", self.name),
             _ => self.name.to_owned(),
+        }
+    }
+
+    /// Unit and range, and which values are better: `share, high is better`.
+    pub fn unit_and_side(&self) -> String {
+        match self.side() {
+            "" => self.unit.to_owned(),
+            side => format!("{}, {side} is better", self.unit),
         }
     }
 
@@ -281,7 +325,7 @@ mod tests {
             Some("max")
         );
         assert_eq!(
-            goal("checkpoint.best.metric = 'vae/loss'").as_deref(),
+            goal("checkpoint.best.metric = 'vae/reconstruction'").as_deref(),
             Some("min")
         );
         assert_eq!(
@@ -296,6 +340,23 @@ mod tests {
                 .starts_with("`stop.patience.goal`: is missing"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_goal_goes_with_its_figure() {
+        let over = |text: &str| {
+            let registry = latentlab_core::Registry::default();
+            let registry = registry.with(latentlab_models::plugin).unwrap();
+            let file = crate::library::find("vae-mnist").unwrap().table;
+            let changes = text.parse().expect("valid TOML");
+            let experiment = crate::Experiment::resolve(&file, &changes, &registry).unwrap();
+            experiment.checkpoint.best.map(|best| best.goal)
+        };
+        assert_eq!(over(""), Some(Goal::Max));
+        let other = "checkpoint.best.metric = 'samples/frechet'";
+        assert_eq!(over(other), Some(Goal::Min), "the goal of the ELBO stayed");
+        let said = "checkpoint.best = { metric = 'samples/frechet', goal = 'max' }";
+        assert_eq!(over(said), Some(Goal::Max));
     }
 
     #[test]

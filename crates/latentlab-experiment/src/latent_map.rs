@@ -53,7 +53,11 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         return Ok(());
     };
     let mut points: Vec<[f64; 2]> = codes.iter().map(|code| plane.place(code)).collect();
+    let mut axes = plane.axes();
     if plane.is_line() {
+        if classes.is_none() {
+            axes[1].clear();
+        }
         for (index, point) in points.iter_mut().enumerate() {
             let class = classes.as_ref().map_or(0, |classes| classes[index]);
             point[1] = class as f64 + beside(index);
@@ -73,7 +77,7 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         ),
     };
     let svg = scatter(&Scatter {
-        axes: plane.axes(),
+        axes,
         ranges: ranges.clone(),
         points,
         classes,

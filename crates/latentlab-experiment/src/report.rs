@@ -97,12 +97,8 @@ fn meanings(summary: &Summary) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for entry in summary.metrics.keys().filter_map(|key| look_up(key)) {
         if rows.iter().all(|(name, _)| *name != entry.name) {
-            let (unit, meaning) = (entry.unit, entry.meaning);
-            let better = match entry.side() {
-                "" => String::new(),
-                side => format!(", {side} is better"),
-            };
-            rows.push((entry.name, format!("{meaning} ({unit}{better})")));
+            let explained = format!("{} ({})", entry.meaning, entry.unit_and_side());
+            rows.push((entry.name, explained));
         }
     }
     table(&rows)

@@ -4,6 +4,7 @@ use std::{
     fmt,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
+    thread,
     time::{Duration, SystemTime},
 };
 
@@ -151,7 +152,7 @@ impl RunDir {
         // Emptied, it would be what a link leads to that is lost.
         options.write(true).create(true).truncate(false);
         let lock = options.open(&file).map_err(Error::file(&file))?;
-        match lock.try_lock() {
+        match patiently(|| lock.try_lock()) {
             Ok(()) => Ok(Self {
                 place: Place::open(&path)?,
                 _lock: lock,
@@ -222,11 +223,25 @@ impl RunRecord {
     }
 }
 
+/// Asks for a lock for a fifth of a second: who only looks whether it is held has it for an instant.
+fn patiently(lock: impl Fn() -> Result<(), fs::TryLockError>) -> Result<(), fs::TryLockError> {
+    for _ in 0..20 {
+        match lock() {
+            Err(fs::TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+            other => return other,
+        }
+    }
+    lock()
+}
+
 /// Whether a process is at work on the run in `directory`.
 pub(crate) fn is_locked(directory: &Path) -> bool {
-    let lock = File::open(directory.join("LOCK"));
+    // A lock that cannot be opened says nothing: the run is then taken to be as it says it is.
+    let Ok(lock) = File::open(directory.join("LOCK")) else {
+        return true;
+    };
     // A shared lock, so that several who look do not take each other for a training.
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
+    matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock))
 }
 
 /// The path of a file that every run directory has.

@@ -82,6 +82,10 @@ fn wrong_keys_and_values_name_the_field_and_the_valid_ones() {
         ("checkpoint.every=-1", vec!["checkpoint.every"]),
         (
             "checkpoint.best.metric=test/elbow",
+            vec!["checkpoint.best.metric", "did you mean `test/elbo`?"],
+        ),
+        (
+            "checkpoint.best.metric=test/kl",
             vec!["checkpoint.best.goal", "`min` or `max`"],
         ),
         (
@@ -93,7 +97,7 @@ fn wrong_keys_and_values_name_the_field_and_the_valid_ones() {
             vec!["stop.patience.metric", "did you mean `samples/frechet`?"],
         ),
         (
-            "stop.patience={metric = 'genrator/loss', evaluations = 3}",
+            "stop.patience={metric = 'genrator/loss', goal = 'min', evaluations = 3}",
             vec!["stop.patience.metric", "did you mean `generator`?"],
         ),
         ("data.name=folder", vec!["data.dir", "missing"]),

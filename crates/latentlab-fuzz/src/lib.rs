@@ -31,11 +31,11 @@ pub struct Reader {
     pub name: &'static str,
     /// What is read.
     pub what: &'static str,
-    /// Reads bytes; that it comes back is all that is asked.
-    pub read: fn(&[u8], &Scratch),
+    /// Reads bytes and says whether it took them for right; that it comes back is all that is asked.
+    pub read: fn(&[u8], &Scratch) -> bool,
     /// Bytes of memory that reading may take: whatever the input, and for each byte of it.
     pub memory: [usize; 2],
-    /// Inputs to begin with, by name: right ones, and headers that lie.
+    /// Inputs to begin with, by name: a right one first, others, and headers that lie.
     pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
 }
 

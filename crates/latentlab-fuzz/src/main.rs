@@ -48,7 +48,7 @@ fuzz_target!(init: begin(), |bytes: &[u8]| {
     SCRATCH.with(|scratch| {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
-        (reader.read)(bytes, scratch);
+        let _ = (reader.read)(bytes, scratch);
         let taken = MEMORY.peak_usage().saturating_sub(before);
         let means = reader.means(bytes);
         assert!(taken <= means, "took {taken} bytes of memory, {means} are its means");

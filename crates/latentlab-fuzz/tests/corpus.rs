@@ -15,6 +15,8 @@ fn survives(reader: &Reader, scratch: &Scratch, bytes: &[u8]) -> bool {
 
 fn try_all(name: &str) {
     let (reader, scratch) = (Reader::named(name).unwrap(), Scratch::new());
+    let (right, bytes) = (reader.seeds)().remove(0);
+    assert!((reader.read)(&bytes, &scratch), "{name} refuses `{right}`");
     for (input, bytes) in reader.inputs() {
         assert!(
             survives(reader, &scratch, &bytes),

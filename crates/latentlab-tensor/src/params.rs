@@ -74,8 +74,8 @@ pub struct ParamStore {
     seed: u64,
     dtype: DType,
     device: Device,
-    /// Values that there may be, all entries together.
-    room: usize,
+    /// Values that there may be, all entries together; any number without it.
+    room: Option<usize>,
     entries: Arc<Mutex<BTreeMap<String, Parameter>>>,
 }
 
@@ -86,7 +86,7 @@ impl ParamStore {
             seed,
             dtype,
             device: device.clone(),
-            room: usize::MAX,
+            room: None,
             entries: Arc::default(),
         }
     }
@@ -95,7 +95,7 @@ impl ParamStore {
     /// was described by, which is not to be trusted with memory.
     pub fn with_room(self, values: usize) -> Self {
         Self {
-            room: values,
+            room: Some(values),
             ..self
         }
     }
@@ -209,9 +209,14 @@ impl ParamStore {
 
     /// The path of the first value that holds a NaN or an infinity.
     pub fn first_non_finite(&self) -> Result<Option<String>> {
-        for (path, entry) in self.lock().iter() {
+        self.first_non_finite_below("")
+    }
+
+    /// The same among the entries at or below `prefix`.
+    pub fn first_non_finite_below(&self, prefix: &str) -> Result<Option<String>> {
+        for (path, entry) in self.group(prefix) {
             if !is_finite(&entry.var.as_detached_tensor())? {
-                return Ok(Some(path.clone()));
+                return Ok(Some(path));
             }
         }
         Ok(None)
@@ -280,13 +285,14 @@ impl ParamBuilder {
             )));
         }
         let mut entries = self.store.lock();
-        let taken = entries.values().map(|entry| entry.var.elem_count());
-        let taken: usize = taken.sum();
-        if taken + shape.elem_count() > self.store.room {
-            return Err(Error::Argument(format!(
-                "parameter `{path}` of shape {shape:?} is beyond the {} values that there are",
-                self.store.room
-            )));
+        if let Some(room) = self.store.room {
+            let taken: usize = entries.values().map(|entry| entry.var.elem_count()).sum();
+            if taken + shape.elem_count() > room {
+                return Err(Error::Argument(format!(
+                    "parameter `{path}` of shape {shape:?} is beyond the {room} values that there \
+                     are"
+                )));
+            }
         }
         if let Some(other) = entries.get(&path) {
             return Err(Error::Declared {

@@ -10,7 +10,12 @@ use latentlab_core::Registry;
 use serde_json::{Value, json};
 
 use super::say;
-use crate::{Error, Result, RunRecord, Status, glossary::FIGURES, library, run_dir::is_locked};
+use crate::{
+    Error, Result, RunRecord, Status,
+    glossary::{FIGURES, Origin},
+    library,
+    run_dir::is_locked,
+};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -36,15 +41,16 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
 
 fn list_figures(json: bool) -> Result<u8> {
     for entry in &FIGURES {
-        let (name, unit, side, meaning) = (entry.title(), entry.unit, entry.side(), entry.meaning);
-        let better = match side {
-            "" => String::new(),
-            side => format!(", {side} is better"),
+        let (name, meaning) = (entry.title(), entry.meaning);
+        let only = match entry.from {
+            Origin::Judge => " [`evaluate` only]",
+            _ => "",
         };
         say(match json {
-            true => json!({"name": name, "unit": unit, "better": entry.better, "meaning": meaning})
-                .to_string(),
-            false => format!("{name} ({unit}{better})\n    {meaning}"),
+            true => json!({"name": name, "unit": entry.unit, "better": entry.side(),
+                           "evaluate_only": entry.from == Origin::Judge, "meaning": meaning})
+            .to_string(),
+            false => format!("{name} ({}){only}\n    {meaning}", entry.unit_and_side()),
         });
     }
     Ok(0)

@@ -100,10 +100,11 @@ impl Results {
         let expectation = &anchor.expectation;
         let mean = self.mean(&anchor.run, |records| expectation.came(records));
         let verdict = expectation.judge(mean.map(|mean| mean.mean));
-        let is_met = |value| matches!(expectation.judge(Some(value)), Verdict::Met { .. });
         let sure = mean.is_none_or(|mean| {
-            let ends = mean.interval().map(is_met);
-            mean.count == 1 || ends == [is_met(mean.mean); 2]
+            let (band, [low, high]) = (expectation.band(), mean.interval());
+            let inside = band.contains(&low) && band.contains(&high);
+            let apart = high < *band.start() || low > *band.end();
+            mean.count == 1 || inside || apart
         });
         let outcome = match (verdict, &anchor.not_judged) {
             (Verdict::Absent, _) => Outcome::Absent,

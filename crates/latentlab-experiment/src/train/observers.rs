@@ -56,8 +56,10 @@ pub(super) fn observers(
         step,
         pictures.to_vec(),
     )?;
+    // Before each who writes: evaluations and drawings between them may take minutes.
+    let possession = || Box::new(Possession(directory.place().clone()));
     Ok(vec![
-        Box::new(Possession(directory.place().clone())),
+        possession(),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence {
             every: checkpoint.every,
@@ -68,6 +70,7 @@ pub(super) fn observers(
         }),
         Box::new(Collapse::default()),
         Box::new(StopRules::new(experiment.stop.clone())),
+        possession(),
         Box::new(Pictures {
             every: experiment.samples.every,
             draw: Box::new(draw_samples),
@@ -80,9 +83,11 @@ pub(super) fn observers(
             directory: directory.join("reconstructions"),
             prefix: "step".to_owned(),
         }),
+        possession(),
         Box::new(metrics_file),
         Box::new(tensorboard),
         Box::new(Progress::new(experiment.steps, experiment.batch_size)),
+        possession(),
         Box::new(checkpoints),
     ])
 }

@@ -44,10 +44,7 @@ fn a_limit_on_the_size_of_files_is_an_error_wherever_it_is_met() {
 fn what_cannot_be_printed_is_an_error_though_the_run_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let full = || File::options().write(true).open("/dev/full").unwrap();
-    let words = [
-        "error: standard output\n",
-        "because: No space left on device",
-    ];
+    let words = ["error: standard output: No space left on device"];
     fail(latentlab(&[&"list"]).stdout(full()), 1, &words);
     let run = folder.path().join("run");
     fail(start(&run).stdout(full()), 1, &words);

@@ -21,7 +21,7 @@ impl Observer for Divergence {
         for phase in &view.report.phases {
             let loss = read(&phase.total)?;
             if !loss.is_finite() || !phase.finite {
-                let parameter = view.store.first_non_finite()?;
+                let parameter = first_bad(view, phase.name)?;
                 return Err(diverged(phase.name, view.step, parameter, Some(loss)));
             }
         }
@@ -30,6 +30,17 @@ impl Observer for Divergence {
         }
         Ok(None)
     }
+}
+
+/// The first parameter that is not finite: among those of the phase, if there is one.
+fn first_bad(view: &View<'_>, phase: &str) -> Result<Option<String>> {
+    let phases = view.model.phases();
+    let phase = phases.iter().find(|one| one.name == phase);
+    let own = phase.map(|phase| view.store.first_non_finite_below(phase.params));
+    Ok(match own.transpose()?.flatten() {
+        Some(path) => Some(path),
+        None => view.store.first_non_finite()?,
+    })
 }
 
 /// Whether the model may be kept.

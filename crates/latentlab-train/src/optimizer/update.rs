@@ -278,8 +278,8 @@ impl Update<'_> {
     }
 }
 
-/// Whether no value is NaN or infinite: such a value differs from itself, or is no distance from
-/// itself. Without a branch, so that it takes many at once.
+/// Whether no value is NaN or infinite: those less themselves are NaN, all others 0. Without a branch,
+/// so that it takes many at once.
 #[inline(always)]
 fn all_finite<T: Float>(values: &[T]) -> bool {
     let differs = |spoiled: bool, value: &T| spoiled | (*value - *value != T::zero());
