@@ -237,7 +237,7 @@ fn metrics(bytes: &[u8], scratch: &Scratch) {
 /// What is resolved can be written, and says the same when it is read again.
 fn experiment(bytes: &[u8], scratch: &Scratch) {
     let file = scratch.write("experiment.toml", bytes);
-    let Ok(source) = library::find(&file.display().to_string()) else {
+    let Ok(source) = library::find(file) else {
         return;
     };
     let none = Table::new();
