@@ -140,6 +140,12 @@ fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<F
         .join("crates/latentlab-fuzz/corpus")
         .join(reader);
     let folder = tempfile::tempdir().context("cannot make a folder for what is found")?;
+    let memory = Path::new("/dev/shm");
+    let input = match memory.is_dir() {
+        true => tempfile::NamedTempFile::new_in(memory),
+        false => tempfile::NamedTempFile::new(),
+    };
+    let input = input.context("cannot make a file for the input")?;
     let began = Instant::now();
     let output = Command::new(program)
         .arg(&grown)
@@ -151,6 +157,7 @@ fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<F
         .arg(format!("-artifact_prefix={}/", folder.path().display()))
         .env("LATENTLAB_READER", reader)
         .env("LATENTLAB_SEEDS", &grown)
+        .env("LATENTLAB_INPUT", input.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .output()
@@ -162,7 +169,7 @@ fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<F
     });
     let fault = match output.status.success() {
         true => None,
-        false => Some(keep(folder.path(), &kept, &said)?),
+        false => Some(keep(folder.path(), input.path(), &kept, &said)?),
     };
     Ok(Found {
         reader: reader.to_owned(),
@@ -172,26 +179,29 @@ fn search(program: &Path, target: &Path, reader: &str, seconds: u64) -> Result<F
     })
 }
 
-/// Moves the input that libFuzzer left in `folder` to those that are `kept`.
-fn keep(folder: &Path, kept: &Path, said: &str) -> Result<Fault> {
+/// Copies the input that libFuzzer left in `folder` to those that are `kept`, or the `last` one, where
+/// the process died without leaving any.
+fn keep(folder: &Path, last: &Path, kept: &Path, said: &str) -> Result<Fault> {
     // Beside them it may leave `slow-unit-…`, which is none.
     const ENDS: [&str; 4] = ["crash-", "leak-", "oom-", "timeout-"];
     let left: Vec<fs::DirEntry> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
-    let is_end = |entry: &&fs::DirEntry| {
-        let name = entry.file_name();
-        ENDS.iter()
-            .any(|end| name.to_string_lossy().starts_with(end))
-    };
-    let input = left.iter().find(is_end);
-    let input = input.with_context(|| format!("the search left no input:\n{said}"))?;
-    fs::create_dir_all(kept)?;
-    let file = kept.join(input.file_name());
-    fs::copy(input.path(), &file).with_context(|| format!("cannot keep {file:?}"))?;
-    let mut lines = said
+    let mut left = left.iter().map(|entry| (entry.path(), entry.file_name()));
+    let ended = left.find(|(_, name)| {
+        let name = name.to_string_lossy();
+        ENDS.iter().any(|end| name.starts_with(end))
+    });
+    let (input, name) = ended.unwrap_or_else(|| (last.to_owned(), "died".into()));
+    fs::create_dir_all(kept).with_context(|| format!("cannot make {kept:?}"))?;
+    let file = kept.join(name);
+    fs::copy(&input, &file).with_context(|| format!("cannot keep {file:?}"))?;
+    let end = said
         .lines()
         .skip_while(|line| !line.contains("panicked at") && !line.contains("ERROR: libFuzzer"));
-    let said: Vec<&str> = lines.by_ref().take(2).collect();
-    let said = said.join(" ");
+    let end: Vec<&str> = end.take(2).collect();
+    let said = match end.is_empty() {
+        true => "died without a word, as when the stack overflows".to_owned(),
+        false => end.join(" "),
+    };
     Ok(Fault { file, said })
 }
 
@@ -232,6 +242,22 @@ fn with_row(text: &str, readers: &[Reader], found: &Found) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_input_is_kept_where_none_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (left, kept) = (folder.path().join("left"), folder.path().join("kept"));
+        let last = folder.path().join("last");
+        fs::create_dir(&left).unwrap();
+        fs::write(&last, b"deep").unwrap();
+        let fault = keep(&left, &last, &kept, "").unwrap();
+        assert_eq!(fs::read(&fault.file).unwrap(), b"deep");
+        fs::write(left.join("crash-1"), b"odd").unwrap();
+        let said = "thread panicked at lib.rs:\nwhy\nmore";
+        let fault = keep(&left, &last, &kept, said).unwrap();
+        assert_eq!(fs::read(&fault.file).unwrap(), b"odd");
+        assert_eq!(fault.said, "thread panicked at lib.rs: why");
+    }
 
     #[test]
     fn a_row_is_written_anew_and_all_else_stays() {

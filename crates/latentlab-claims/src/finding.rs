@@ -91,11 +91,15 @@ impl Finding {
         }
     }
 
-    /// The verdict in words, with the number of figures that were not judged.
+    /// The verdict in words, with the number of figures that were not judged, or that are as asked.
     pub fn sentence(&self) -> String {
         let (verdict, count) = (self.verdict(), self.criteria.len());
         let unjudged = self.criteria.iter().filter(|one| one.obstacle.is_some());
         match unjudged.count() {
+            0 if verdict == Verdict::HoldsUnderConditions => {
+                let met = self.criteria.iter().filter(|one| one.is_met()).count();
+                format!("{verdict} ({met} of {count} figures as asked)")
+            }
             0 => verdict.to_string(),
             unjudged => format!("{verdict} ({unjudged} of {count} figures not judged)"),
         }
@@ -169,6 +173,15 @@ impl Verdict {
 }
 
 impl Criterion {
+    /// The figure in four digits, or in more where four do not tell it from a bound that it misses.
+    pub fn came(&self) -> String {
+        let (Bound::AtLeast(bound) | Bound::AtMost(bound)) = self.bound;
+        match number(self.value) {
+            text if !self.is_met() && text.parse() == Ok(bound) => format!("{:.6}", self.value),
+            text => text,
+        }
+    }
+
     /// Whether the figure is as asked; what is no number never is.
     pub fn is_met(&self) -> bool {
         match self.bound {
@@ -212,15 +225,13 @@ pub(crate) fn number(value: f64) -> String {
 impl fmt::Display for Criterion {
     /// In one line: `accuracy: 0.98 (>= 0.97)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            what, value, bound, ..
-        } = self;
+        let Self { what, bound, .. } = self;
         let missed = match (&self.obstacle, self.is_met()) {
             (Some(obstacle), _) => format!(", not judged: {obstacle}"),
             (None, true) => String::new(),
             (None, false) => ", missed".to_owned(),
         };
-        write!(f, "{what}: {} ({bound}{missed})", number(*value))
+        write!(f, "{what}: {} ({bound}{missed})", self.came())
     }
 }
 
@@ -298,6 +309,22 @@ mod tests {
     fn verdicts_are_counted_from_the_best_and_those_that_did_not_come_are_left_out() {
         let verdicts = [Verdict::NotJudged, Verdict::Holds, Verdict::Holds];
         assert_eq!(Verdict::tally(&verdicts), "holds: 2, not judged: 1");
+    }
+
+    #[test]
+    fn a_figure_that_hardly_misses_is_told_from_its_bound() {
+        let mut finding = Finding::default();
+        finding.at_most("it", 1.00004, 1.0);
+        finding.at_most("it", 0.5, 1.0);
+        assert_eq!(
+            finding.criteria[0].to_string(),
+            "it: 1.000040 (<= 1, missed)"
+        );
+        assert_eq!(finding.criteria[1].came(), "0.5000");
+        assert_eq!(
+            finding.sentence(),
+            "holds under conditions (1 of 2 figures as asked)"
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use latentlab_experiment::{Error, Result};
 
-use crate::{CLAIMS, Claim, Criterion, Finding, Illustration, Table, Verdict, finding::number};
+use crate::{CLAIMS, Claim, Criterion, Finding, Illustration, Table, Verdict};
 
 const INDEX: &str = "claims.md";
 const FOLDER: &str = "claims";
@@ -81,7 +81,7 @@ fn criterion(criterion: &Criterion) -> Vec<String> {
     vec![
         criterion.what.clone(),
         criterion.bound.to_string(),
-        number(criterion.value),
+        criterion.came(),
         met,
     ]
 }

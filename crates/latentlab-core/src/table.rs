@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Result, nearest};
 
 /// Lays `over` upon `base`, table by table; any other value replaces what was there.
 pub fn merge(base: &mut Table, over: &Table) {
@@ -35,6 +35,12 @@ pub fn from_table<C: DeserializeOwned>(field: &str, table: Table) -> Result<C> {
 
 /// What serde says of types, for people who write files and not Rust.
 fn in_words(message: &str) -> String {
+    if let Some((key, known)) = unknown_key(message) {
+        let meant = nearest(key, known.iter().copied());
+        let meant = meant.map(|name| format!(", did you mean `{name}`?"));
+        let (meant, known) = (meant.unwrap_or_default(), known.join(", "));
+        return format!("there is no such key{meant}; known: {known}");
+    }
     let Some((found, expected)) = message.rsplit_once(", expected ") else {
         return message.to_owned();
     };
@@ -50,6 +56,15 @@ fn in_words(message: &str) -> String {
         other => other,
     };
     format!("{found}, expected {expected}")
+}
+
+/// The key that serde does not know, and those it does.
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let (key, known) = message
+        .strip_prefix("unknown field `")?
+        .split_once("`, expected ")?;
+    // Every second piece stands between quotes.
+    Some((key, known.split('`').skip(1).step_by(2).collect()))
 }
 
 #[cfg(test)]
@@ -94,6 +109,11 @@ mod tests {
                 "`rate`: invalid type: string \"fast\", expected a number",
             ),
             ("layer", "units = 1", "`layer`: missing field `rate`"),
+            (
+                "layer",
+                "unit = 1",
+                "`layer.unit`: there is no such key, did you mean `units`?; known: units, rate, norm",
+            ),
             (
                 "layer",
                 "norm = 3",

@@ -261,6 +261,11 @@ impl Experiment {
         }
         self.stop.check()?;
         self.expect.iter().try_for_each(Expectation::check)?;
+        let beyond = self.expect.iter().filter_map(|expected| expected.step);
+        if let Some(step) = beyond.filter(|step| *step > self.steps).max() {
+            let problem = format!("{step} is beyond the last of {} steps", self.steps);
+            return Err(latentlab_core::Error::config("expect.step", problem).into());
+        }
         if self.accumulate > self.batch_size {
             let problem = format!("must not exceed `batch_size`, {}", self.batch_size);
             return Err(latentlab_core::Error::config("accumulate", problem).into());

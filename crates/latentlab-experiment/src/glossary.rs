@@ -104,7 +104,7 @@ pub(crate) const FIGURES: [Entry; 52] = [
     entry("samples/frechet_of_data", "squared features, from 0", None, Origin::Judge,
         "the same distance for as many training images: what a perfect model would come to"),
     entry("samples/sure", "share", HIGH, Origin::Classes,
-        "samples that the classifier is at least 90 % sure of; a model that has collapsed onto one good digit has all of them, so read it beside `classes`"),
+        "samples that the classifier is at least 90 % sure of; one good digit over and over has all of them, and noise can, so read it beside `classes` and `precision`"),
     entry("samples/classes", "classes", HIGH, Origin::Classes,
         "classes that at least one sample in a hundred is taken for"),
     entry("samples/class_divergence", "nats, from 0", LOW, Origin::Classes,

@@ -2,11 +2,17 @@
 //! all.
 //!
 //! `cargo xtask fuzz` builds it with counters in all code, and starts it. The reader's seeds are
-//! written to the folder `LATENTLAB_SEEDS` first.
+//! written to the folder `LATENTLAB_SEEDS` first, and every input to the file `LATENTLAB_INPUT`: where
+//! the stack has overflowed, nothing is left that could write it.
 
 #![no_main]
 
-use std::{env, fs, path::Path, process, sync::OnceLock};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process,
+    sync::OnceLock,
+};
 
 use latentlab_fuzz::{READERS, Reader, Scratch};
 use libfuzzer_sys::fuzz_target;
@@ -19,7 +25,14 @@ thread_local! {
     static SCRATCH: Scratch = Scratch::new();
 }
 
-static READER: OnceLock<&Reader> = OnceLock::new();
+/// What is searched.
+struct Search {
+    reader: &'static Reader,
+    /// Where every input is written before it is read.
+    input: Option<PathBuf>,
+}
+
+static SEARCH: OnceLock<Search> = OnceLock::new();
 
 /// Finds the reader and writes its seeds, before libFuzzer looks for inputs.
 fn begin() {
@@ -40,11 +53,15 @@ fn begin() {
             fs::write(file, bytes).expect("the folder of the seeds can be written to");
         }
     }
-    READER.get_or_init(|| reader);
+    let input = env::var_os("LATENTLAB_INPUT").map(PathBuf::from);
+    SEARCH.get_or_init(|| Search { reader, input });
 }
 
 fuzz_target!(init: begin(), |bytes: &[u8]| {
-    let reader = READER.get().expect("the search has begun");
+    let Search { reader, input } = SEARCH.get().expect("the search has begun");
+    if let Some(input) = input {
+        fs::write(input, bytes).expect("the file of the input can be written to");
+    }
     SCRATCH.with(|scratch| {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();

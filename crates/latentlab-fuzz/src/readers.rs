@@ -30,6 +30,8 @@ const PNG: usize = 2 * 32 * 1032;
 const JPEG: usize = 8 * 64 * (3 + 6 + 3);
 /// Values of a model, at most, that is made for what was read.
 const ROOM: usize = 1 << 16;
+/// Values in the file of a feature network: a few layers of a small one.
+const SMALL: usize = 1 << 12;
 
 /// Every reader.
 pub const READERS: [Reader; 15] = [
@@ -197,7 +199,7 @@ fn safetensors(bytes: &[u8], scratch: &Scratch) -> bool {
 /// accepted is what fails at its parameters only.
 fn network(bytes: &[u8], scratch: &Scratch) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let values = Tensor::zeros(ROOM, DType::F32, &Device::Cpu).expect("there is room");
+    let values = Tensor::zeros(SMALL, DType::F32, &Device::Cpu).expect("there is room");
     let values = BTreeMap::from([("values".to_owned(), values)]);
     let file = encode_described(&values, &text).expect("memory takes bytes");
     let file = scratch.write("network.safetensors", &file);
@@ -247,7 +249,7 @@ fn metrics(bytes: &[u8], scratch: &Scratch) -> bool {
 /// What is resolved can be written, and says the same when it is read again.
 fn experiment(bytes: &[u8], scratch: &Scratch) -> bool {
     let file = scratch.write("experiment.toml", bytes);
-    let Ok(source) = library::find(&file.display().to_string()) else {
+    let Ok(source) = library::find(file) else {
         return false;
     };
     let none = Table::new();

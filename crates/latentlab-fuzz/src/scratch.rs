@@ -73,6 +73,15 @@ impl Scratch {
         self.folder.path().join(name)
     }
 
+    /// The manifest of the checkpoint.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn manifest(&self) -> Vec<u8> {
+        let file = self.path("checkpoints/step-000001/MANIFEST.sha256");
+        fs::read(file).expect("the checkpoint has a manifest")
+    }
+
     /// The store that holds the checkpoint.
     pub fn checkpoints(&self) -> CheckpointStore {
         let store = CheckpointStore::open(self.path("checkpoints"));

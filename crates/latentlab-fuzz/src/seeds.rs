@@ -8,6 +8,8 @@ use latentlab_experiment::library;
 use latentlab_tensor::{encode_described, encode_tensors};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
+use crate::Scratch;
+
 type Seeds = Vec<(&'static str, Vec<u8>)>;
 
 /// An IDX file of bytes: sizes, and the values below them.
@@ -332,6 +334,7 @@ pub fn network() -> Seeds {
 pub fn manifest() -> Seeds {
     let line = |name: &str| format!("{}  {name}\n", "0".repeat(64));
     vec![
+        ("that of a checkpoint", Scratch::new().manifest()),
         ("a hash", line("state.json").into()),
         ("a file elsewhere", line("../../../../etc/passwd").into()),
         ("no hash", b"  params.safetensors\n".to_vec()),

@@ -49,8 +49,8 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     importance: usize,
-    /// What to compare by: digits, pixels, or the file of a feature network; digits on MNIST and
-    /// pixels elsewhere without it
+    /// What to compare by: digits, pixels, none, or the file of a feature network; digits on MNIST
+    /// and pixels elsewhere without it, or none where there are too many
     #[arg(long, value_name = "NAME|FILE")]
     by: Option<String>,
     /// Take the best checkpoint instead of the latest
@@ -79,21 +79,25 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         }
     };
     let wanted = arguments.by.as_deref().unwrap_or("auto");
-    let features = match FeatureExtractor::choose("--by", wanted, &source, registry)? {
-        None if wanted == "auto" => Some(FeatureExtractor::Pixels),
-        chosen => chosen,
+    let (features, without) = match FeatureExtractor::choose("--by", wanted, &source, registry)? {
+        None if wanted == "auto" => match FeatureExtractor::Pixels.check(dataset.info()) {
+            Ok(()) => (Some(FeatureExtractor::Pixels), None),
+            Err(error) => (
+                None,
+                Some(format!("samples and data are not compared: {error}")),
+            ),
+        },
+        chosen => (chosen, None),
     };
     let device = session.as_ref().map(|(session, _)| session.device.clone());
     let device = device.unwrap_or(Device::Cpu);
-    let judge = |dataset: &Arc<Dataset>| {
-        let (dataset, most) = (Arc::clone(dataset), arguments.samples);
-        Judge::new(dataset, &source, features, most, &device)
-    };
-    let (subject, compared_by, judgement) = match (&arguments.against, &session) {
+    // As many of either side, or the figures of a folder and of a model would not be alike.
+    let judge = |most| Judge::new(Arc::clone(&dataset), &source, features, most, &device);
+    let (subject, compared_by, mut judgement) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             // Read first: they are what is most likely to be wrong.
             let pictures = pictures(folder, &dataset, arguments.samples)?;
-            let judge = judge(&dataset)?;
+            let judge = judge(pictures.images.dim(0)?)?;
             let mut judgement = judge.samples(&pictures.images)?;
             judgement.notes.extend(pictures.note);
             (
@@ -109,7 +113,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
                     format!("--importance: the model `{name}` has no likelihood to bound");
                 return Err(Error::Argument(problem));
             }
-            let judge = judge(&dataset)?;
+            let judge = judge(arguments.samples)?;
             let judgement = judge.model(model, arguments.samples, arguments.importance)?;
             (
                 format!("{name}, step {step}"),
@@ -119,6 +123,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         }
         (None, None) => return Err(Error::Argument("nothing to judge".to_owned())),
     };
+    judgement.notes.extend(without);
     match arguments.json {
         true => say(in_json(&subject, compared_by.as_deref(), &judgement).to_string()),
         false => say(in_words(&subject, compared_by.as_deref(), &judgement)),

@@ -39,6 +39,8 @@ impl Arguments {
         let source = library::find(&self.experiment)?;
         let mut changes = self.changes.table()?;
         if self.smoke {
+            // What is wrong with the whole of it is told before a part is tried.
+            Experiment::resolve(&source.table, &changes, registry)?;
             let mut smoke = smoke();
             merge(&mut smoke, &changes);
             changes = smoke;

@@ -20,6 +20,8 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    thread,
+    time::Duration,
 };
 
 use latentlab_experiment::compare::compare;
@@ -102,6 +104,12 @@ impl Halted {
         wait_for("a checkpoint", || run.join("checkpoints/LATEST").exists());
         let halted = Self(process);
         halted.send("-STOP");
+        // Not within a save, whose files it would be that are then missed.
+        while is_saving(run) {
+            halted.send("-CONT");
+            thread::sleep(Duration::from_millis(3));
+            halted.send("-STOP");
+        }
         halted
     }
 
@@ -145,4 +153,14 @@ fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         }
     }
     found
+}
+
+/// Whether a checkpoint of the run is half there.
+fn is_saving(run: &Path) -> bool {
+    let entries = fs::read_dir(run.join("checkpoints")).unwrap();
+    let mut names = entries.map(|entry| entry.unwrap().file_name());
+    names.any(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with('.') || name.ends_with(".tmp")
+    })
 }

@@ -45,7 +45,7 @@ impl Collapse {
                 record
                     .get(SAMPLE_SPREAD)
                     .is_some_and(|spread| spread < NO_SPREAD),
-                "all samples look alike: the generator has collapsed",
+                "all samples look alike: the model has collapsed, or has learned nothing yet",
             ),
             (
                 record.get(ACTIVE_UNITS).is_some_and(|units| units == 0.0),

@@ -278,12 +278,11 @@ impl Update<'_> {
     }
 }
 
-/// Whether no value is NaN or infinite: those less themselves are NaN, all others 0. Without a branch,
-/// so that it takes many at once.
+/// Whether no value is NaN or infinite; without a branch, so that it takes many at once.
 #[inline(always)]
 fn all_finite<T: Float>(values: &[T]) -> bool {
-    let differs = |spoiled: bool, value: &T| spoiled | (*value - *value != T::zero());
-    !values.iter().fold(false, differs)
+    let spoils = |spoiled: bool, value: &T| spoiled | !value.is_finite();
+    !values.iter().fold(false, spoils)
 }
 
 #[cfg(test)]
