@@ -5,7 +5,7 @@
 //! memory beyond its means is a fault. Three ways to look for one:
 //!
 //! - `cargo test` hands every [seed](Reader::seeds) and every file of `corpus/<reader>/` to its reader,
-//!   and some hundred [mutations](mutations) of each; another test watches the memory of it.
+//!   and some hundred [mutations] of each; another test watches the memory of it.
 //! - `cargo xtask fuzz` searches for a stated time, guided by which code the bytes reach.
 //!
 //! What a search finds is mended in the reader and kept in `corpus/`, so that it is tried from then
