@@ -120,11 +120,6 @@ impl Judge {
         Ok(judge)
     }
 
-    /// What the samples are compared by, if they are.
-    pub fn features(&self) -> Option<&str> {
-        self.likeness.as_ref().map(Likeness::name)
-    }
-
     /// Everything there is to measure of `model`, `samples` samples among it, and `draws`
     /// importance samples of each test image (0 leaves that bound out).
     ///

@@ -53,11 +53,6 @@ impl Likeness {
         })
     }
 
-    /// What the features are called.
-    pub fn name(&self) -> &str {
-        self.extractor.name()
-    }
-
     /// The features of `samples` `[N, C, H, W]`.
     pub fn look(&self, samples: &Tensor) -> Result<Seen> {
         let features = self.extractor.of(samples)?;

@@ -91,20 +91,17 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     };
     let device = session.as_ref().map(|(session, _)| session.device.clone());
     let device = device.unwrap_or(Device::Cpu);
+    let compared_by = features.as_ref().map(|features| features.name().to_owned());
     // As many of either side, or the figures of a folder and of a model would not be alike.
     let judge = |most| Judge::new(Arc::clone(&dataset), &source, features, most, &device);
-    let (subject, compared_by, mut judgement) = match (&arguments.against, &session) {
+    let (subject, mut judgement) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             // Read first: they are what is most likely to be wrong.
             let pictures = pictures(folder, &dataset, arguments.samples)?;
             let judge = judge(pictures.images.dim(0)?)?;
             let mut judgement = judge.samples(&pictures.images)?;
             judgement.notes.extend(pictures.note);
-            (
-                folder.display().to_string(),
-                judge.features().map(str::to_owned),
-                judgement,
-            )
+            (folder.display().to_string(), judgement)
         }
         (None, Some((session, step))) => {
             let (name, model) = (&session.experiment.model.name, session.shown());
@@ -115,11 +112,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             }
             let judge = judge(arguments.samples)?;
             let judgement = judge.model(model, arguments.samples, arguments.importance)?;
-            (
-                format!("{name}, step {step}"),
-                judge.features().map(str::to_owned),
-                judgement,
-            )
+            (format!("{name}, step {step}"), judgement)
         }
         (None, None) => return Err(Error::Argument("nothing to judge".to_owned())),
     };

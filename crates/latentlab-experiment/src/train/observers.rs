@@ -57,9 +57,10 @@ pub(super) fn observers(
         pictures.to_vec(),
     )?;
     // Before each who writes: evaluations and drawings between them may take minutes.
-    let possession = || Box::new(Possession(directory.place().clone()));
+    let slow = [experiment.evaluate.every, experiment.samples.every];
+    let possession = || Box::new(Possession::after(directory.place(), slow));
     Ok(vec![
-        possession(),
+        Box::new(Possession::in_each_step(directory.place())),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence {
             every: checkpoint.every,
