@@ -105,6 +105,7 @@ impl Lab {
             experiment,
             overrides: Table::new(),
             out: Some(&directory),
+            run_name: None,
             argv: std::env::args().collect(),
         };
         train::complete(plan, &self.registry, &self.interrupted)?;

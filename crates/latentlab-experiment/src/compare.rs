@@ -2,7 +2,8 @@
 //!
 //! Times are: `elapsed_s` in `metrics.jsonl`, `images_per_second` and `wall_s` in `summary.json`,
 //! all of `run.json` (identity, start, end, command line), `overrides.toml` (what that command line
-//! changed), `train.log`, TensorBoard's events and the lock. Everything else must be equal to the
+//! changed), `train.log`, TensorBoard's events and the lock; `data.safetensors` follows from the data,
+//! whose hashes are compared, and older runs have none. Everything else must be equal to the
 //! last byte. The events say nothing that `metrics.jsonl` and the pictures do not, which are compared.
 
 use std::{
@@ -13,11 +14,12 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::{Error, Result};
+use crate::{Error, Result, data_info};
 
 /// Files, and a folder of files, that say when and how a run was made, not what came of it.
-const CIRCUMSTANCES: [&str; 5] = [
+const CIRCUMSTANCES: [&str; 6] = [
     "run.json",
+    data_info::FILE,
     "train.log",
     "overrides.toml",
     "tensorboard",

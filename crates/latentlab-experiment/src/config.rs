@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::{
-    Error, Expectation, Result,
+    Error, Expectation, InitFrom, Result,
     glossary::{fill_goals, forget_goals},
+    initial,
 };
 
 /// More threads than any machine this was tried on has cores; each of them spins while it waits.
@@ -45,6 +46,9 @@ pub struct Experiment {
     pub data: Table,
     /// What to train.
     pub model: Model,
+    /// Which run the initial parameters are taken from, in the place of new ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<InitFrom>,
     /// The optimizer of every group of parameters.
     #[schemars(with = "serde_json::Value")]
     pub optimizer: Table,
@@ -150,6 +154,7 @@ impl Default for Experiment {
             accumulate: 1,
             data: Table::from_iter([("name".to_owned(), Value::from("mnist"))]),
             model: Model::default(),
+            init_from: None,
             optimizer: Table::new(),
             optimizers: BTreeMap::new(),
             ema: None,
@@ -207,9 +212,11 @@ impl Experiment {
     /// For an unknown key or name and a value of the wrong type or range, naming the key and what
     /// would be right.
     pub fn resolve(file: &Table, overrides: &Table, registry: &Registry) -> Result<Self> {
-        let mut table = file.clone();
-        forget_goals(&mut table, overrides);
-        merge(&mut table, overrides);
+        let (mut table, mut overrides) = (file.clone(), overrides.clone());
+        forget_goals(&mut table, &overrides);
+        initial::spell_out(&mut table);
+        initial::spell_out(&mut overrides);
+        merge(&mut table, &overrides);
         fill_goals(&mut table)?;
         let mut experiment: Self = from_table("", table)?;
         experiment.check()?;
@@ -235,6 +242,18 @@ impl Experiment {
     /// The experiment as a table with every key.
     pub fn to_table(&self) -> Result<Table> {
         Table::try_from(self).map_err(|error| Error::Argument(error.to_string()))
+    }
+
+    /// The same, without the hash of initial parameters where `other` leaves that open.
+    pub(crate) fn wanted_by(mut self, other: &Self) -> Self {
+        let open = other
+            .init_from
+            .as_ref()
+            .is_some_and(|from| from.sha256.is_none());
+        if let Some(from) = self.init_from.as_mut().filter(|_| open) {
+            from.sha256 = None;
+        }
+        self
     }
 
     fn check(&self) -> Result<()> {
@@ -270,6 +289,12 @@ impl Experiment {
             let problem = format!("must not exceed `batch_size`, {}", self.batch_size);
             return Err(latentlab_core::Error::config("accumulate", problem).into());
         }
+        if let Some(init_from) = &self.init_from
+            && init_from.run.as_os_str().is_empty()
+        {
+            let problem = "is missing: the run directory to take the parameters from";
+            return Err(latentlab_core::Error::config("init_from.run", problem).into());
+        }
         if self.model.name.is_empty() {
             let problem = "is missing; `list` shows the models";
             return Err(latentlab_core::Error::config("model.name", problem).into());
@@ -294,8 +319,20 @@ const HARMLESS: [&str; 11] = [
     "expect",
 ];
 
+/// Keys that say where data lie. What lies there is held to the hashes that a run recorded.
+const LOCATIONS: [&str; 2] = ["data.dir", "data.path"];
+
+/// Whether `key` says where data lie.
+pub(crate) fn is_location(key: &str) -> bool {
+    LOCATIONS.contains(&key)
+}
+
 /// Whether a run may be taken up again with another value of `key`.
 pub fn is_harmless(key: &str) -> bool {
+    is_location(key) || is_among_harmless(key)
+}
+
+fn is_among_harmless(key: &str) -> bool {
     HARMLESS
         .iter()
         .any(|harmless| key == *harmless || harmless.ends_with('.') && key.starts_with(harmless))

@@ -1,6 +1,8 @@
 //! What a run draws of its model, chosen by what the model can do and what its data look like.
 
-use candle_core::{DType, Tensor};
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, GenerativeModel, ValueRange};
 use latentlab_data::{Dataset, Split};
 use latentlab_tensor::Rng;
@@ -25,6 +27,7 @@ enum Form {
 }
 
 impl Form {
+    /// What images that `info` is about are drawn as.
     fn of(info: &DataInfo) -> Self {
         let shape = info.shape;
         match (shape.height * shape.width, shape.channels, info.range) {
@@ -35,26 +38,82 @@ impl Form {
     }
 }
 
-/// Whether images of these data are pictures, rather than points or throws of a die.
-pub fn are_pictures(dataset: &Dataset) -> bool {
-    Form::of(dataset.info()) == Form::Grid
+/// Whether images that `info` is about are pictures, rather than points or throws of a die.
+pub fn are_pictures(info: &DataInfo) -> bool {
+    Form::of(info) == Form::Grid
+}
+
+/// What images are drawn on: a grid, or a plot that shows the data as well.
+#[derive(Clone, Debug)]
+pub struct Canvas {
+    form: Form,
+    /// The data of a plot.
+    data: Option<Arc<Dataset>>,
+}
+
+impl Canvas {
+    /// The canvas for images like those of `dataset`.
+    pub fn of(dataset: &Arc<Dataset>) -> Self {
+        Self {
+            form: Form::of(dataset.info()),
+            data: Some(Arc::clone(dataset)),
+        }
+    }
+
+    /// The canvas for images that `info` is about; `open` is asked for the data only where these are
+    /// part of what is drawn.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn for_images(info: &DataInfo, open: impl FnOnce() -> Result<Dataset>) -> Result<Self> {
+        let form = Form::of(info);
+        let data = match form {
+            Form::Grid => None,
+            Form::Scatter | Form::Bars => Some(Arc::new(open()?)),
+        };
+        Ok(Self { form, data })
+    }
+
+    /// Images as a picture of their form; `columns` are those of a grid.
+    pub fn draw(&self, images: &Tensor, columns: usize) -> Result<Picture> {
+        match (self.form, &self.data) {
+            (Form::Scatter, Some(data)) => {
+                let points = some_test_images(data)?;
+                let reach = reach(&points)?;
+                Ok(picture::scatter(images, &points, (-reach, reach))?)
+            }
+            (Form::Bars, Some(data)) => {
+                let truth = latentlab_metrics::class_shares(&some_test_images(data)?)?;
+                let shares = latentlab_metrics::class_shares(images)?;
+                let pairs: Vec<_> = truth.into_iter().zip(shares).collect();
+                Ok(picture::bars(&pairs))
+            }
+            _ => Ok(picture::image_grid(images, columns)?),
+        }
+    }
+
+    /// How many images a picture of `wanted` shows: plots show more of them.
+    fn count(&self, wanted: usize) -> usize {
+        match self.form {
+            Form::Grid => wanted,
+            Form::Scatter | Form::Bars => POINTS,
+        }
+    }
 }
 
 /// New images from the latent vectors of `rng`: the same vectors whenever the stream is the same.
 /// None if the model has no sampler.
 pub fn samples(
     model: &dyn GenerativeModel,
-    dataset: &Dataset,
+    canvas: &Canvas,
     count: usize,
     rng: &mut Rng,
 ) -> Result<Option<Picture>> {
     let Some(sampler) = model.sampler() else {
         return Ok(None);
     };
-    let form = Form::of(dataset.info());
-    let count = if form == Form::Grid { count } else { POINTS };
-    let images = sampler.generate(&sampler.prior(count, rng)?, None)?;
-    self::images(&images, dataset, COLUMNS).map(Some)
+    let images = sampler.generate(&sampler.prior(canvas.count(count), rng)?, None)?;
+    canvas.draw(&images, COLUMNS).map(Some)
 }
 
 /// The first `count` test images above what the model makes of them. None if the model cannot
@@ -63,12 +122,12 @@ pub fn reconstructions(
     model: &dyn GenerativeModel,
     dataset: &Dataset,
     count: usize,
-    device: &candle_core::Device,
+    device: &Device,
 ) -> Result<Option<Picture>> {
     let Some(reconstructor) = model.reconstructor() else {
         return Ok(None);
     };
-    if Form::of(dataset.info()) != Form::Grid {
+    if !are_pictures(dataset.info()) {
         return Ok(None);
     }
     let originals = dataset.first(Split::Test, count, device)?.images;
@@ -76,38 +135,13 @@ pub fn reconstructions(
     Ok(Some(picture::pairs(&originals, &restored, COLUMNS)?))
 }
 
-/// Images as a picture of their form; `columns` are those of a grid.
-pub fn images(images: &Tensor, dataset: &Dataset, columns: usize) -> Result<Picture> {
-    match Form::of(dataset.info()) {
-        Form::Grid => Ok(picture::image_grid(images, columns)?),
-        Form::Scatter => {
-            let reach = reach(dataset)?;
-            let data = some_test_images(dataset)?;
-            Ok(picture::scatter(images, &data, (-reach, reach))?)
-        }
-        Form::Bars => {
-            let shares = latentlab_metrics::class_shares(images)?;
-            let pairs: Vec<_> = truth(dataset)?.into_iter().zip(shares).collect();
-            Ok(picture::bars(&pairs))
-        }
-    }
-}
-
-/// Half the side of a square about the origin that holds the test points with some room.
-fn reach(dataset: &Dataset) -> Result<f64> {
-    let points = some_test_images(dataset)?;
+/// Half the side of a square about the origin that holds `points` with some room.
+fn reach(points: &Tensor) -> Result<f64> {
     let largest = points.abs()?.flatten_all()?.max(0)?.to_dtype(DType::F64)?;
     Ok(largest.to_scalar::<f64>()? * 1.25)
 }
 
-/// Shares of the outcomes among test images.
-fn truth(dataset: &Dataset) -> Result<Vec<f64>> {
-    Ok(latentlab_metrics::class_shares(&some_test_images(
-        dataset,
-    )?)?)
-}
-
 fn some_test_images(dataset: &Dataset) -> Result<Tensor> {
-    let batch = dataset.first(Split::Test, POINTS, &candle_core::Device::Cpu)?;
+    let batch = dataset.first(Split::Test, POINTS, &Device::Cpu)?;
     Ok(batch.images)
 }

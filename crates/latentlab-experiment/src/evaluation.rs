@@ -16,6 +16,7 @@ use crate::{
     FeatureExtractor, Session,
     glossary::{FIGURES, Origin},
     likeness::Likeness,
+    sampled::{Look, Sampled, draws},
     truth::Truth,
 };
 
@@ -78,7 +79,8 @@ impl Evaluation {
         )?;
         if let Some(features) = features {
             features.check(dataset.info())?;
-            if session.model.sampler().is_some() {
+            // One image alone is no distribution to compare samples with.
+            if session.model.sampler().is_some() && evaluation.samples > 1 {
                 evaluation.likeness = Some(evaluation.likeness(features)?);
             }
         }
@@ -133,10 +135,17 @@ impl Evaluation {
     pub fn measure(&self, model: &dyn GenerativeModel) -> Result<Figures> {
         let mut figures = Figures::new();
         // As many samples as there are test images to evaluate on.
-        let samples = model.sampler().map(|sampler| {
-            sampler.sample_in_batches(self.samples, self.chunk, &mut self.stream("samples"))
+        let look = Look {
+            likeness: self.likeness.as_ref(),
+            truth: self.truth.as_ref(),
+            critic: model.critic(),
+            chosen: &[],
+        };
+        let sampled = model.sampler().map(|sampler| {
+            let rng = self.stream("samples");
+            look.at(draws(sampler, self.samples, self.chunk, rng))
         });
-        let samples = samples.transpose()?;
+        let sampled = sampled.transpose()?;
         for (split, images) in &self.images {
             let mut found = Figures::new();
             if let Some(likelihood) = model.likelihood() {
@@ -153,8 +162,9 @@ impl Evaluation {
                 found.push(("accuracy".to_owned(), found_right.accuracy));
                 found.push(("cross_entropy".to_owned(), found_right.cross_entropy));
             }
-            if let (Some(critic), Some(samples)) = (model.critic(), &samples) {
-                found.extend(self.criticism(critic, samples, *split, images)?);
+            let fake = sampled.as_ref().and_then(|seen| seen.logits.as_ref());
+            if let (Some(critic), Some(fake)) = (model.critic(), fake) {
+                found.extend(self.criticism(critic, fake, *split, images)?);
             }
             let prefix = match split {
                 Split::Train => "train",
@@ -167,8 +177,8 @@ impl Evaluation {
                     .map(|(name, value)| (format!("{prefix}/{name}"), value)),
             );
         }
-        if let Some(samples) = &samples {
-            figures.extend(self.quality(samples)?);
+        if let Some(sampled) = &sampled {
+            figures.extend(self.quality(sampled)?);
         }
         Ok(figures)
     }
@@ -199,21 +209,15 @@ impl Evaluation {
         Ok(figures)
     }
 
-    fn quality(&self, samples: &Tensor) -> Result<Figures> {
-        let spread = metrics::pixel_deviation(samples)?;
-        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), spread.value)];
-        // Samples of a model that has diverged are like nothing; another observer will say so.
-        if !figures[0].1.is_finite() {
-            return Ok(figures);
+    fn quality(&self, sampled: &Sampled) -> Result<Figures> {
+        let mut figures = vec![(SAMPLE_SPREAD.to_owned(), sampled.deviation.value)];
+        let mut found = Vec::new();
+        if let (Some(likeness), Some(seen)) = (&self.likeness, &sampled.seen) {
+            found.extend(likeness.in_passing(seen)?);
         }
-        if let Some(likeness) = &self.likeness {
-            let found = likeness.in_passing(&likeness.look(samples)?)?.into_iter();
-            figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
-        }
-        if let Some(truth) = &self.truth {
-            let found = truth.compare(samples)?.into_iter();
-            figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
-        }
+        found.extend_from_slice(&sampled.truth);
+        let found = found.into_iter();
+        figures.extend(found.map(|(name, figure)| (format!("samples/{name}"), figure.value)));
         Ok(figures)
     }
 
@@ -221,7 +225,7 @@ impl Evaluation {
     fn criticism(
         &self,
         critic: &dyn Criticise,
-        samples: &Tensor,
+        fake: &Tensor,
         split: Split,
         images: &[usize],
     ) -> Result<Figures> {
@@ -229,18 +233,13 @@ impl Evaluation {
         for batch in self.batches(split, images) {
             real.push(critic.logits(&batch?.images)?);
         }
-        let mut fake = Vec::new();
-        for start in (0..self.samples).step_by(self.chunk) {
-            let count = self.chunk.min(self.samples - start);
-            fake.push(critic.logits(&samples.narrow(0, start, count)?)?);
-        }
+        let real = Tensor::cat(&real, 0)?;
         let mean = |values: Tensor| -> Result<f64> {
             let values = values.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
             Ok(values.mean_all()?.to_scalar()?)
         };
         let mut figures = Figures::new();
-        for (side, logits, right) in [("real", real, true), ("fake", fake, false)] {
-            let logits = Tensor::cat(&logits, 0)?;
+        for (side, logits, right) in [("real", &real, true), ("fake", fake, false)] {
             let correct = if right {
                 logits.gt(0.0)?
             } else {

@@ -15,7 +15,7 @@ use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{Error, Result, Session};
+use crate::{Error, Result, Trained};
 
 /// The classifier of MNIST's digits: the experiment `digit-classifier`, seed 0, its averaged
 /// parameters, written by `latentlab features`.
@@ -236,29 +236,29 @@ impl FeatureNetwork {
     }
 }
 
-/// The bytes of the feature network that the model of `session` is.
+/// The bytes of the feature network that a trained model is.
 ///
 /// # Errors
 /// If the model neither classifies nor encodes.
-pub(crate) fn feature_file(session: &Session) -> Result<Vec<u8>> {
-    let model = session.shown();
-    let name = &session.experiment.model.name;
+pub(crate) fn feature_file(trained: &Trained) -> Result<Vec<u8>> {
+    let model = trained.shown();
+    let name = &trained.experiment.model.name;
     if model.classifier().is_none() && model.reconstructor().is_none() {
         return Err(Error::Argument(has_none(name)));
     }
-    let info = session.dataset.info();
+    let info = &trained.info;
     let description = Description {
         model: name.clone(),
-        config: session.experiment.model.config.clone(),
+        config: trained.experiment.model.config.clone(),
         shape: info.shape,
         range: info.range,
         classes: info.classes,
     };
     let text =
         serde_json::to_string(&description).map_err(|error| Error::Argument(error.to_string()))?;
-    let store = match &session.average {
+    let store = match &trained.average {
         Some(average) => &average.store,
-        None => &session.store,
+        None => &trained.store,
     };
     Ok(encode_described(&store.tensors(), &text)?)
 }

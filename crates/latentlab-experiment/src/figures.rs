@@ -65,6 +65,8 @@ fn last<T>(records: &[Record], take: impl Fn(&Record, f64) -> T) -> BTreeMap<Str
 
 /// A number with five significant digits; whole numbers as they are.
 pub(crate) fn number(value: f64) -> String {
+    // A negative zero is a zero.
+    let value = value + 0.0;
     let size = value.abs();
     if !value.is_finite() || (value.fract() == 0.0 && size < 1e9) {
         return value.to_string();
@@ -116,6 +118,7 @@ mod tests {
             (123_456.7, "123457"),
             (1.25e-7, "1.250e-7"),
             (f64::NAN, "NaN"),
+            (-0.0, "0"),
         ] {
             assert_eq!(number(value), text);
         }

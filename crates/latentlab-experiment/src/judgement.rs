@@ -12,7 +12,14 @@ use latentlab_metrics::{
 };
 use latentlab_tensor::Rng;
 
-use crate::{FeatureExtractor, evaluation::choice, likeness::Likeness, truth::Truth};
+use crate::{
+    FeatureExtractor,
+    drawing::are_pictures,
+    evaluation::choice,
+    likeness::{Likeness, Seen},
+    sampled::{Look, draws},
+    truth::Truth,
+};
 
 /// Neighbours that make the balls of precision and recall, and those of density and coverage: the
 /// numbers of their papers.
@@ -31,13 +38,17 @@ const SUBSETS: Subsets = Subsets {
 const SCORED_PARTS: usize = 10;
 /// Samples that are looked up among all training images, at most.
 const LOOKED_UP: usize = 2_000;
-/// Rows and columns of the window of the structural similarity (Wang et al. 2004).
-const SIMILARITY_WINDOW: usize = 11;
-/// Images that are looked at at once, and training images whose codes vote on classes.
+/// Images that are looked at at once, at most, and their values.
 const CHUNK: usize = 1_000;
+const VALUES_AT_ONCE: usize = 2_000 * 784;
+/// Values of images that are looked up among the training images, at most.
+const VALUES_LOOKED_UP: usize = 1 << 25;
+/// Training images whose codes vote on classes.
 const KNOWN: usize = 20_000;
 /// Draws of importance samples, all images of a batch together, that a model makes at once.
 const DRAWS: usize = 20_000;
+/// The density above which samples are not like images of the data, whose density is 1.
+const DENSE: f64 = 2.0;
 /// Samples below which figures say more about their number than about the samples.
 const MANY: usize = 1_000;
 
@@ -50,6 +61,8 @@ pub struct Judgement {
     pub figures: Figures,
     /// What to know when reading them, and which could not be had and why.
     pub notes: Vec<String>,
+    /// What to know when reading one figure, by its name.
+    pub remarks: Vec<(&'static str, String)>,
 }
 
 impl Judgement {
@@ -57,6 +70,12 @@ impl Judgement {
     pub fn get(&self, name: &str) -> Option<Figure> {
         let mut figures = self.figures.iter();
         figures.find_map(|(known, figure)| (known == name).then_some(*figure))
+    }
+
+    /// What to know when reading the figure of that name.
+    pub fn remarks_on(&self, name: &str) -> impl Iterator<Item = &str> {
+        let remarks = self.remarks.iter().filter(move |(on, _)| *on == name);
+        remarks.map(|(_, remark)| remark.as_str())
     }
 
     fn put(&mut self, name: &str, figure: Figure) {
@@ -89,8 +108,12 @@ pub struct Judge {
     likeness: Option<Likeness>,
     truth: Option<Truth>,
     images: usize,
+    /// Images that are looked at at once, which bounds the memory of any network.
+    chunk: usize,
     /// Where the models are.
     device: Device,
+    /// Why samples are not compared with the test images, if nobody chose so.
+    note: Option<String>,
 }
 
 impl Judge {
@@ -106,22 +129,43 @@ impl Judge {
         images: usize,
         device: &Device,
     ) -> crate::Result<Self> {
+        let chunk = VALUES_AT_ONCE / dataset.info().shape.pixels();
         let mut judge = Self {
             device: device.clone(),
             images: images.min(dataset.len(Split::Test)),
+            chunk: chunk.clamp(1, CHUNK),
             dataset,
             likeness: None,
             truth: Truth::of(source),
+            note: None,
         };
-        if let Some(features) = features {
-            features.check(judge.dataset.info())?;
-            judge.likeness = Some(Likeness::of(features, judge.test())?);
+        match features {
+            Some(_) if judge.images < 2 => {
+                let note = "samples and data are not compared: one test image is no distribution; \
+                            hold out more, for example by a larger `data.test_fraction`";
+                judge.note = Some(note.to_owned());
+            }
+            Some(features) => {
+                features.check(judge.dataset.info())?;
+                judge.likeness = Some(Likeness::of(features, judge.test())?);
+            }
+            None => {}
         }
         Ok(judge)
     }
 
-    /// Everything there is to measure of `model`, `samples` samples among it, and `draws`
-    /// importance samples of each test image (0 leaves that bound out).
+    /// How many test images it compares with.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// How many images it looks at at once.
+    pub fn at_once(&self) -> usize {
+        self.chunk
+    }
+
+    /// Everything there is to measure of `model`, `samples` samples among it, and
+    /// `draws_of_importance` importance samples of each test image (0 leaves that bound out).
     ///
     /// # Errors
     /// If the model fails.
@@ -129,23 +173,18 @@ impl Judge {
         &self,
         model: &dyn GenerativeModel,
         samples: usize,
-        draws: usize,
+        draws_of_importance: usize,
     ) -> Result<Judgement> {
         let mut judgement = Judgement::default();
         if let Some(sampler) = model.sampler() {
-            let mut rng = self.stream("samples");
-            let drawn = sampler.sample_in_batches(samples, CHUNK, &mut rng)?;
-            judgement = self.samples(&drawn)?;
+            let drawn = draws(sampler, samples, self.chunk, self.stream("samples"));
+            judgement = self.samples(samples, drawn)?;
         }
         if let Some(likelihood) = model.likelihood() {
-            judgement
-                .figures
-                .extend(self.likelihood(likelihood, draws)?);
+            self.likelihood(likelihood, draws_of_importance, &mut judgement)?;
         }
         if let Some(reconstructor) = model.reconstructor() {
-            judgement
-                .figures
-                .extend(self.reconstruction(reconstructor)?);
+            self.reconstruction(reconstructor, &mut judgement)?;
             self.representation(reconstructor, &mut judgement)?;
         }
         if let Some(classifier) = model.classifier() {
@@ -157,43 +196,55 @@ impl Judge {
         Ok(judgement)
     }
 
-    /// How `samples` `[N, C, H, W]` compare with the test images, and with the distribution of the
-    /// data where that is known. What so few, or such, samples do not allow is left out.
+    /// How `count` samples `[N, C, H, W]`, which come in batches, compare with the test images, and
+    /// with the distribution of the data where that is known. What so few, or such, samples do not
+    /// allow is left out.
     ///
     /// # Errors
     /// If they are no numbers or of another shape.
-    pub fn samples(&self, samples: &Tensor) -> Result<Judgement> {
+    pub fn samples(
+        &self,
+        count: usize,
+        batches: impl Iterator<Item = Result<Tensor>>,
+    ) -> Result<Judgement> {
         let mut judgement = Judgement::default();
-        let count = samples.dim(0)?;
+        judgement.notes.extend(self.note.clone());
         if count < MANY {
             judgement.notes.push(format!(
                 "{count} samples are few: most figures of samples move with their number, so compare \
                  them with those of as many (`frechet` with `frechet_of_data`)"
             ));
         }
-        if let Some(likeness) = &self.likeness {
-            self.compare(likeness, samples, &mut judgement)?;
+        let look = Look {
+            likeness: self.likeness.as_ref(),
+            truth: self.truth.as_ref(),
+            critic: None,
+            chosen: &choice(count, self.looked_up()),
+        };
+        let sampled = look.at(batches)?;
+        if !sampled.deviation.value.is_finite() {
+            let problem =
+                "the samples are no finite numbers: the model that made them has diverged";
+            return Err(Error::Data(problem.to_owned()));
         }
-        if let Some(truth) = &self.truth {
-            for (name, figure) in truth.compare(samples)? {
-                judgement.put(&format!("samples/{name}"), figure);
-            }
+        if let (Some(likeness), Some(seen)) = (&self.likeness, &sampled.seen) {
+            self.compare(likeness, seen, &mut judgement)?;
+            judgement.remarks = remarks(&judgement);
         }
-        judgement.put("samples/spread", metrics::pixel_deviation(samples)?);
-        let found = self.memorisation(samples).map(|found| [found.ratio]);
-        judgement.attempt(["samples/nearest_training_image"], found)?;
+        for (name, figure) in sampled.truth {
+            judgement.put(&format!("samples/{name}"), figure);
+        }
+        judgement.put("samples/spread", sampled.deviation);
+        if let Some(chosen) = &sampled.chosen {
+            let found = self.memorisation(chosen).map(|found| [found.ratio]);
+            judgement.attempt(["samples/nearest_training_image"], found)?;
+        }
         Ok(judgement)
     }
 
     /// How the features of samples compare with those of the test images.
-    fn compare(
-        &self,
-        likeness: &Likeness,
-        samples: &Tensor,
-        judgement: &mut Judgement,
-    ) -> Result<()> {
-        let seen = likeness.look(samples)?;
-        for (name, figure) in likeness.in_passing(&seen)? {
+    fn compare(&self, likeness: &Likeness, seen: &Seen, judgement: &mut Judgement) -> Result<()> {
+        for (name, figure) in likeness.in_passing(seen)? {
             judgement.put(&format!("samples/{name}"), figure);
         }
         let (real, generated) = (&likeness.real, &seen.features);
@@ -231,23 +282,26 @@ impl Judge {
     /// The Fréchet distance that `count` training images come to, or as many as there are: what a
     /// perfect model would have, which is not 0.
     fn distance_of_data(&self, likeness: &Likeness, count: usize) -> Result<Figure> {
-        let mut features = Vec::new();
-        for batch in self.batches(Split::Train, count) {
-            features.push(likeness.features(&batch?.images)?);
-        }
-        likeness.distance(&Features::of(&Tensor::cat(&features, 0)?)?)
+        let features = self
+            .batches(Split::Train, count)
+            .map(|batch| Ok(likeness.look(&batch?.images)?.features));
+        likeness.distance(&Features::concat(features)?)
+    }
+
+    /// How many images of a side are looked up among the training images: fewer of large ones, which
+    /// bounds memory and time.
+    fn looked_up(&self) -> usize {
+        let pixels = self.dataset.info().shape.pixels();
+        (VALUES_LOOKED_UP / pixels).clamp(10, LOOKED_UP)
     }
 
     /// Samples and test images, looked up among all training images by their values.
-    fn memorisation(&self, samples: &Tensor) -> Result<Memorisation> {
-        let places = choice(samples.dim(0)?, LOOKED_UP);
-        let places: Vec<u32> = places.into_iter().map(|place| place as u32).collect();
-        let places = Tensor::new(places, samples.device())?;
-        let generated = Features::of(&samples.index_select(&places, 0)?)?;
-        let places = choice(self.dataset.len(Split::Test), LOOKED_UP.min(self.images));
+    fn memorisation(&self, generated: &Features) -> Result<Memorisation> {
+        let count = self.looked_up().min(self.images);
+        let places = choice(self.dataset.len(Split::Test), count);
         let held_out = self.dataset.images(Split::Test, &places, &Device::Cpu)?;
         let held_out = Features::of(&held_out.images)?;
-        metrics::memorisation(&self.nearest(&generated)?, &self.nearest(&held_out)?)
+        metrics::memorisation(&self.nearest(generated)?, &self.nearest(&held_out)?)
     }
 
     /// The training image nearest to each of `images`. Some training images are in memory at a time,
@@ -258,7 +312,7 @@ impl Judge {
             let some = Features::of(&batch?.images)?;
             let found = metrics::nearest_neighbours(images, &some)?.into_iter();
             let found = found.map(|near| Neighbour {
-                index: near.index + number * CHUNK,
+                index: near.index + number * self.chunk,
                 ..near
             });
             match nearest.is_empty() {
@@ -273,52 +327,50 @@ impl Judge {
         Ok(nearest)
     }
 
-    fn likelihood(&self, model: &dyn Likelihood, draws: usize) -> Result<Figures> {
+    fn likelihood(
+        &self,
+        model: &dyn Likelihood,
+        draws: usize,
+        judgement: &mut Judgement,
+    ) -> Result<()> {
         let mut rng = self.stream("likelihood");
         let bound = metrics::evidence_bound(model, self.test(), &mut rng)?;
         let count = bound.elbo.real;
-        let mut figures = vec![
-            ("test/elbo".to_owned(), bound.elbo),
-            (
-                "test/reconstruction".to_owned(),
-                of_real(bound.reconstruction, count),
-            ),
-            ("test/kl".to_owned(), of_real(bound.kl(), count)),
-            (
-                "test/active_units".to_owned(),
-                of_real(bound.active_units() as f64, count),
-            ),
-        ];
+        judgement.put("test/elbo", bound.elbo);
+        judgement.put("test/reconstruction", of_real(bound.reconstruction, count));
+        judgement.put("test/kl", of_real(bound.kl(), count));
+        let active = of_real(bound.active_units() as f64, count);
+        judgement.put("test/active_units", active);
         let mut rng = self.stream("latent");
-        let mut latent = Vec::new();
-        for batch in self.test() {
-            latent.push(model.draw_latent(&batch?.images, &mut rng)?);
-        }
-        let aggregate = metrics::aggregate_posterior(&Features::of(&Tensor::cat(&latent, 0)?)?)?;
-        figures.push(("latent/frechet_from_prior".to_owned(), aggregate.frechet));
-        figures.push(("latent/kernel_from_prior".to_owned(), aggregate.kernel));
+        let latent = self.test().map(|batch| {
+            let latent = model.draw_latent(&batch?.images, &mut rng)?;
+            Features::of(&latent)
+        });
+        let aggregate = metrics::aggregate_posterior(&Features::concat(latent)?);
+        let found = aggregate.map(|aggregate| [aggregate.frechet, aggregate.kernel]);
+        let names = ["latent/frechet_from_prior", "latent/kernel_from_prior"];
+        judgement.attempt(names, found)?;
         if draws > 0 {
             let mut rng = self.stream("importance");
             let at_once = (DRAWS / CHUNK).min(draws);
             let bound = metrics::importance_bound(model, self.test(), draws, at_once, &mut rng)?;
-            figures.push(("test/log_likelihood".to_owned(), bound));
+            judgement.put("test/log_likelihood", bound);
         }
-        Ok(figures)
+        Ok(())
     }
 
-    fn reconstruction(&self, model: &dyn Reconstruct) -> Result<Figures> {
-        let mut figures = vec![(
-            "test/squared_error".to_owned(),
-            metrics::squared_error(model, self.test())?,
-        )];
-        let shape = self.dataset.info().shape;
-        if shape.height.min(shape.width) >= SIMILARITY_WINDOW {
-            let ratio = metrics::peak_signal_to_noise(model, self.test(), 1.0)?;
-            let similarity = metrics::structural_similarity(model, self.test(), 1.0)?;
-            figures.push(("test/peak_signal_to_noise".to_owned(), ratio));
-            figures.push(("test/structural_similarity".to_owned(), similarity));
+    fn reconstruction(&self, model: &dyn Reconstruct, judgement: &mut Judgement) -> Result<()> {
+        let error = metrics::squared_error(model, self.test())?;
+        judgement.put("test/squared_error", error);
+        // Points and throws of a die have no neighbouring pixels, and no largest value.
+        if !are_pictures(self.dataset.info()) {
+            return Ok(());
         }
-        Ok(figures)
+        let ratio = metrics::peak_signal_to_noise(model, self.test(), 1.0);
+        judgement.attempt(["test/peak_signal_to_noise"], ratio.map(|ratio| [ratio]))?;
+        let similarity = metrics::structural_similarity(model, self.test(), 1.0);
+        let found = similarity.map(|similarity| [similarity]);
+        judgement.attempt(["test/structural_similarity"], found)
     }
 
     /// What the latent vectors know: their distribution, and the classes where there are labels.
@@ -346,7 +398,7 @@ impl Judge {
         let (mut codes, mut labels) = (Vec::new(), Some(Vec::new()));
         for batch in self.batches(split, count) {
             let batch = batch?;
-            codes.push(model.encode(&batch.images)?);
+            codes.push(Features::of(&model.encode(&batch.images)?)?);
             labels = match (labels, &batch.labels) {
                 (Some(mut known), Some(more)) => {
                     known.extend(more.to_vec1::<u32>()?);
@@ -355,7 +407,7 @@ impl Judge {
                 _ => None,
             };
         }
-        Ok((Features::of(&Tensor::cat(&codes, 0)?)?, labels))
+        Ok((Features::concat(codes.into_iter().map(Ok))?, labels))
     }
 
     fn test(&self) -> impl Iterator<Item = Result<Batch>> {
@@ -364,8 +416,8 @@ impl Judge {
 
     fn batches(&self, split: Split, count: usize) -> impl Iterator<Item = Result<Batch>> {
         let places = choice(self.dataset.len(split), count);
-        (0..places.len()).step_by(CHUNK).map(move |start| {
-            let end = places.len().min(start + CHUNK);
+        (0..places.len()).step_by(self.chunk).map(move |start| {
+            let end = places.len().min(start + self.chunk);
             self.dataset
                 .images(split, &places[start..end], &self.device)
         })
@@ -375,6 +427,45 @@ impl Judge {
     fn stream(&self, purpose: &str) -> Rng {
         Rng::stream(0, &format!("judgement/{purpose}"), 0)
     }
+}
+
+/// What the distances of `judgement` do not say by themselves.
+fn remarks(judgement: &Judgement) -> Vec<(&'static str, String)> {
+    let mut remarks = Vec::new();
+    let frechet = judgement.get("samples/frechet");
+    if let Some(frechet) = frechet.filter(|figure| figure.real < MANY) {
+        let problem = format!(
+            "{} test images are few: distances to them move with their number",
+            frechet.real
+        );
+        remarks.push(("samples/frechet", problem));
+    }
+    if let (Some(frechet), Some(data)) = (frechet, judgement.get("samples/frechet_of_data")) {
+        if data.generated < frechet.generated {
+            let problem = format!(
+                "of {} training images, which is all there are: the distance of {} samples is smaller \
+                 by their number alone, so that the two do not compare",
+                data.generated, frechet.generated
+            );
+            remarks.push(("samples/frechet_of_data", problem));
+        } else if frechet.value < data.value {
+            let problem = "below that of training images, which no honest sample can be: these \
+                           features do not see what is missing, as pixels do not see blur; compare \
+                           by other features (`--by`)";
+            remarks.push(("samples/frechet", problem.to_owned()));
+        }
+    }
+    if judgement
+        .get("samples/density")
+        .is_some_and(|density| density.value > DENSE)
+    {
+        let problem = format!(
+            "above {DENSE}, where images of the data have 1: samples crowd where test images lie \
+             densest, as blurred images do"
+        );
+        remarks.push(("samples/density", problem));
+    }
+    remarks
 }
 
 /// A value of real images alone.

@@ -9,7 +9,8 @@ use latentlab_core::Reconstruct;
 use latentlab_data::{Dataset, Split};
 
 use crate::{
-    Error, Result, RunDir, Session, drawing,
+    Error, Result, RunDir, Session,
+    drawing::{self, Canvas},
     evenly::evenly,
     plots::{Scatter, scatter},
 };
@@ -84,12 +85,12 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         note,
     });
     directory.write(&format!("{FOLDER}/{CODES}"), svg.as_bytes())?;
-    if plane.shares.is_none() && drawing::are_pictures(&session.dataset) {
+    if plane.shares.is_none() && drawing::are_pictures(session.dataset.info()) {
         let images = match plane.is_line() {
             true => decode_line(reconstructor, &ranges[0], &session.device)?,
             false => decode(reconstructor, &ranges, &session.device)?,
         };
-        let picture = drawing::images(&images, &session.dataset, SIDE)?;
+        let picture = Canvas::of(&session.dataset).draw(&images, SIDE)?;
         directory.write(&format!("{FOLDER}/{DECODED}"), &picture.to_png())?;
     }
     Ok(())

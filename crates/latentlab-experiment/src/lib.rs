@@ -12,10 +12,12 @@
 //! }
 //! ```
 
+mod built;
 pub mod cli;
 pub mod compare;
 mod config;
 pub mod conformance;
+mod data_info;
 pub mod describe;
 mod drawing;
 mod environment;
@@ -26,6 +28,7 @@ mod expectation;
 mod features;
 mod figures;
 mod glossary;
+mod initial;
 pub mod judgement;
 mod latent_map;
 pub mod launch;
@@ -41,17 +44,22 @@ mod place;
 mod plots;
 mod report;
 mod run_dir;
+mod run_model;
+mod sampled;
 mod session;
 mod side_by_side;
 pub mod train;
 mod truth;
 
+pub use built::Average;
 pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;
 pub use error::{Error, Result, chain};
 pub use expectation::{Direction, Expectation, Verdict};
 pub use features::{FeatureExtractor, FeatureNetwork};
+pub use initial::{InitFrom, Taken};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};
+pub use run_model::{RunModel, Trained};
 pub use session::Session;
 
 /// Holds the example of the README to the compiler.

@@ -28,6 +28,37 @@ pub(crate) struct Seen {
     pub probabilities: Option<Features>,
 }
 
+impl Seen {
+    /// What is seen of images `[N, C, H, W]`.
+    fn of(extractor: &FeatureExtractor, images: &Tensor) -> Result<Self> {
+        let features = extractor.of(images)?;
+        let probabilities = extractor.class_probabilities(&features)?;
+        Ok(Self {
+            features: Features::of(&features)?,
+            probabilities: probabilities.as_ref().map(Features::of).transpose()?,
+        })
+    }
+
+    /// What was seen of several batches, one after the other.
+    ///
+    /// # Errors
+    /// If there are none.
+    pub fn concat(parts: Vec<Self>) -> Result<Self> {
+        let (mut features, mut probabilities) = (Vec::new(), Vec::new());
+        for part in parts {
+            features.push(part.features);
+            probabilities.extend(part.probabilities);
+        }
+        Ok(Self {
+            features: Features::concat(features.into_iter().map(Ok))?,
+            probabilities: match probabilities.is_empty() {
+                true => None,
+                false => Some(Features::concat(probabilities.into_iter().map(Ok))?),
+            },
+        })
+    }
+}
+
 impl Likeness {
     /// What there is to compare with the images of `batches`.
     ///
@@ -37,40 +68,24 @@ impl Likeness {
         extractor: FeatureExtractor,
         batches: impl Iterator<Item = Result<Batch>>,
     ) -> Result<Self> {
-        let mut rows = Vec::new();
-        for batch in batches {
-            rows.push(extractor.of(&batch?.images)?);
-        }
-        let rows = Tensor::cat(&rows, 0)?;
-        let real = Features::of(&rows)?;
-        let probabilities = extractor.class_probabilities(&rows)?;
-        let probabilities = probabilities.as_ref().map(Features::of).transpose()?;
+        let parts = batches.map(|batch| Seen::of(&extractor, &batch?.images));
+        let seen = Seen::concat(parts.collect::<Result<Vec<_>>>()?)?;
         Ok(Self {
-            moments: Moments::of(&real)?,
-            classes: probabilities.as_ref().map(ClassCounts::predicted),
-            real,
+            moments: Moments::of(&seen.features)?,
+            classes: seen.probabilities.as_ref().map(ClassCounts::predicted),
+            real: seen.features,
             extractor,
         })
     }
 
     /// The features of `samples` `[N, C, H, W]`.
     pub fn look(&self, samples: &Tensor) -> Result<Seen> {
-        let features = self.extractor.of(samples)?;
-        let probabilities = self.extractor.class_probabilities(&features)?;
-        Ok(Seen {
-            features: Features::of(&features)?,
-            probabilities: probabilities.as_ref().map(Features::of).transpose()?,
-        })
+        Seen::of(&self.extractor, samples)
     }
 
     /// Whether the features are those of a classifier.
     pub fn has_classes(&self) -> bool {
         self.classes.is_some()
-    }
-
-    /// The features of images `[N, C, H, W]` alone.
-    pub fn features(&self, images: &Tensor) -> Result<Tensor> {
-        self.extractor.of(images)
     }
 
     /// The Fréchet distance of other images' features to those of the test images.

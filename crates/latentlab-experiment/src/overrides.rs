@@ -1,5 +1,7 @@
 //! Overrides of an experiment file: `--set key.path=value` as a table to lay over it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use toml::{Table, Value};
 
 use crate::{Error, Result};
@@ -64,6 +66,17 @@ pub fn flatten(table: &Table) -> Vec<(String, Value)> {
         }
     }
     flat
+}
+
+/// The keys that have not the same value in all of several experiments, sorted.
+pub(crate) fn differing_keys(configs: &[BTreeMap<String, Value>]) -> Vec<String> {
+    let keys: BTreeSet<&String> = configs.iter().flat_map(BTreeMap::keys).collect();
+    let differs = |key: &&String| {
+        let mut values = configs.iter().map(|config| config.get(*key));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    keys.into_iter().filter(differs).cloned().collect()
 }
 
 /// One value that two experiments do not share.

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
+    io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, SystemTime},
@@ -13,16 +14,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Environment, Error, Result, place::Place};
+use crate::{Environment, Error, Result, initial::Taken, place::Place};
 
 /// Version of the layout of a run directory and of `run.json`.
 pub const SCHEMA: u32 = 1;
 
 /// What a start writes before `run.json` is there.
-const STARTED: [&str; 6] = [
+const STARTED: [&str; 8] = [
     "LOCK",
     "config.toml",
     "config.toml.tmp",
+    "data.safetensors",
+    "data.safetensors.tmp",
     "overrides.toml",
     "overrides.toml.tmp",
     "run.json.tmp",
@@ -65,6 +68,9 @@ pub struct RunRecord {
     pub id: String,
     /// Name of the experiment.
     pub experiment: String,
+    /// What the run was called by who started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How the run stands.
     pub status: Status,
     /// The command line it was started with.
@@ -73,6 +79,9 @@ pub struct RunRecord {
     pub environment: Environment,
     /// SHA-256 of each source of the data.
     pub data: Vec<(String, String)>,
+    /// What the parameters were at the start, if not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<Taken>,
     /// Start, in UTC.
     pub started: String,
     /// End, in UTC.
@@ -102,14 +111,14 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the directory `out`, or `runs/<experiment>/<id>`, and takes its lock.
+    /// Makes the directory `out`, or `runs/<experiment>/<name>`, and takes its lock.
     ///
     /// # Errors
     /// If it exists and holds a run already, or cannot be made.
-    pub fn create(out: Option<&Path>, experiment: &str, id: &str) -> Result<Self> {
+    pub fn create(out: Option<&Path>, experiment: &str, name: &str) -> Result<Self> {
         let path = match out {
             Some(out) => out.to_owned(),
-            None => Path::new("runs").join(experiment).join(id),
+            None => Path::new("runs").join(experiment).join(name),
         };
         // A start that was killed before its run.json may be started again.
         let ours =
@@ -232,6 +241,42 @@ fn patiently(lock: impl Fn() -> Result<(), fs::TryLockError>) -> Result<(), fs::
         }
     }
     lock()
+}
+
+/// The file that says that a run failed where `run.json` could not be written any more: a full disk
+/// still has room for the name of an empty file.
+const FAILED: &str = "FAILED";
+
+impl RunDir {
+    /// Leaves the mark that the run failed.
+    pub(crate) fn mark_failed(&self) {
+        // There is nothing left to tell it with.
+        let _ = File::create_new(self.join(FAILED));
+    }
+
+    /// Takes the mark away: the run is taken up again.
+    ///
+    /// # Errors
+    /// If it is there and cannot be removed.
+    pub(crate) fn unmark_failed(&self) -> Result<()> {
+        let file = self.join(FAILED);
+        match fs::remove_file(&file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(&file)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How the run in `directory` stands: as its record says, but `killed` where that says that it is
+/// being trained and no process does, and `failed` where its end could not be written any more.
+pub(crate) fn standing(directory: &Path, record: &RunRecord) -> String {
+    match record.status {
+        Status::Running if !is_locked(directory) => match directory.join(FAILED).exists() {
+            true => Status::Failed.to_string(),
+            false => "killed".to_owned(),
+        },
+        status => status.to_string(),
+    }
 }
 
 /// Whether a process is at work on the run in `directory`.

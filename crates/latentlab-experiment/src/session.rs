@@ -2,13 +2,17 @@
 
 use std::{path::Path, sync::Arc};
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use latentlab_core::{GenerativeModel, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_tensor::{DeviceChoice, ParamStore};
-use latentlab_train::{CheckpointStore, Snapshot};
+use toml::Table;
 
-use crate::{Error, Experiment, Result, error::guarded, run_dir::is_locked};
+use crate::{
+    Experiment, Result,
+    built::{Average, Built},
+    run_model::RunModel,
+};
 
 /// An experiment brought to life.
 pub struct Session {
@@ -26,14 +30,6 @@ pub struct Session {
     pub average: Option<Average>,
 }
 
-/// The same model over a running average of the parameters.
-pub struct Average {
-    /// The averaged parameters.
-    pub store: ParamStore,
-    /// The model that reads them.
-    pub model: Box<dyn GenerativeModel>,
-}
-
 impl Session {
     /// Opens the device and the data and builds the model, with initial parameters.
     ///
@@ -41,82 +37,76 @@ impl Session {
     /// If any of the three cannot be had as the experiment wants it.
     pub fn build(experiment: Experiment, registry: &Registry) -> Result<Self> {
         let device = experiment.device.parse::<DeviceChoice>()?.open()?;
-        let data = DataConfig::from_table(&experiment.data)?;
-        let dataset = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
-        if dataset.is_empty(Split::Test) {
-            let problem = "has no test images to evaluate and draw; hold some out, for example \
-                           with `data.test_fraction = 0.1`";
-            return Err(latentlab_core::Error::config("data", problem).into());
-        }
-        let build_unguarded = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
-            let store = ParamStore::new(experiment.seed, DType::F32, &device);
-            let entry = registry.get(&experiment.model.name)?;
-            let config = &experiment.model.config;
-            let model = entry.build(config, dataset.info(), &store.root())?;
-            Ok((store, model))
-        };
-        let build = || guarded(&experiment.model.name, build_unguarded);
-        let (store, model) = build()?;
-        let average = match experiment.ema {
-            Some(_) => {
-                let (store, model) = build()?;
-                store.freeze();
-                Some(Average { store, model })
-            }
-            None => None,
-        };
-        Ok(Self {
+        let dataset = open_data(&experiment)?;
+        let built = Built::new(&experiment, dataset.info(), &device, registry)?;
+        Ok(Self::of(experiment, dataset, device, built))
+    }
+
+    /// The parts of a session, put together.
+    pub(crate) fn of(
+        experiment: Experiment,
+        dataset: Dataset,
+        device: Device,
+        built: Built,
+    ) -> Self {
+        Self {
+            experiment,
             dataset: Arc::new(dataset),
             device,
-            store,
-            model,
-            average,
-            experiment,
-        })
+            store: built.store,
+            model: built.model,
+            average: built.average,
+        }
     }
 
     /// The trained model of a run directory, and its step: that of the latest checkpoint, or of the
     /// one marked as the best.
     ///
     /// # Errors
-    /// If there is no such checkpoint, or it is damaged or of another model.
+    /// Those of [`RunModel::session`].
     pub fn of_run(directory: &Path, registry: &Registry, best: bool) -> Result<(Self, u64)> {
-        let experiment = crate::train::read_experiment(directory, registry)?;
-        let session = Self::build(experiment, registry)?;
-        let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
-        let snapshot = match best {
-            true => checkpoints.best()?,
-            false => checkpoints.latest()?,
+        let changes = &Table::new();
+        let run = RunModel {
+            directory,
+            best,
+            changes,
         };
-        let snapshot = snapshot.ok_or_else(|| {
-            let problem = match (best, is_locked(directory)) {
-                (true, _) => "no checkpoint is marked as the best; set `checkpoint.best.metric`",
-                (false, true) => {
-                    "there is no checkpoint yet: the run is being trained, and leaves one every \
-                     `checkpoint.every` steps"
-                }
-                (false, false) => "there is no checkpoint; take the run up again with `resume`",
-            };
-            Error::format(&directory.join("checkpoints"), problem)
-        })?;
-        session.load(&snapshot)?;
-        Ok((session, snapshot.step))
+        run.session(registry)
     }
 
     /// The model to look at: the averaged one if there is one.
     pub fn shown(&self) -> &dyn GenerativeModel {
-        match &self.average {
-            Some(average) => &*average.model,
-            None => &*self.model,
-        }
+        shown(&self.model, &self.average)
     }
+}
 
-    fn load(&self, snapshot: &Snapshot) -> Result<()> {
-        self.store.load(&snapshot.params)?;
-        self.store.freeze();
-        if let (Some(average), Some(ema)) = (&self.average, &snapshot.ema) {
-            average.store.load(ema)?;
-        }
-        Ok(())
+/// The averaged model if there is one, the trained one otherwise.
+pub(crate) fn shown<'a>(
+    model: &'a Box<dyn GenerativeModel>,
+    average: &'a Option<Average>,
+) -> &'a dyn GenerativeModel {
+    match average {
+        Some(average) => &*average.model,
+        None => &**model,
     }
+}
+
+/// The data of an experiment.
+///
+/// # Errors
+/// If they cannot be read, or have no test images.
+pub(crate) fn open_data(experiment: &Experiment) -> Result<Dataset> {
+    let data = DataConfig::from_table(&experiment.data)?;
+    let dataset = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
+    if dataset.is_empty(Split::Test) {
+        let advice = match experiment.data.get("test_fraction") {
+            Some(fraction) => format!(
+                "hold some out with a larger `data.test_fraction` than {fraction}, or add images"
+            ),
+            None => "add some".to_owned(),
+        };
+        let problem = format!("has no test images to evaluate and draw; {advice}");
+        return Err(latentlab_core::Error::config("data", problem).into());
+    }
+    Ok(dataset)
 }

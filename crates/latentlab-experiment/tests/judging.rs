@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use assert_cmd::Command;
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_experiment::{
@@ -89,6 +89,12 @@ fn judge(dataset: &Arc<Dataset>, images: usize) -> Judge {
     .unwrap()
 }
 
+/// What the judge says of samples that are there at once.
+fn samples(judge: &Judge, images: &Tensor) -> Judgement {
+    let batches = [Ok(images.clone())].into_iter();
+    judge.samples(images.dim(0).unwrap(), batches).unwrap()
+}
+
 #[test]
 fn images_sorted_by_class_score_as_well_as_mixed_ones() {
     let dataset = mnist();
@@ -103,7 +109,7 @@ fn images_sorted_by_class_score_as_well_as_mixed_ones() {
     let sorted = dataset
         .images(Split::Test, &by_class, &Device::Cpu)
         .unwrap();
-    let judgement = judge.samples(&sorted.images).unwrap();
+    let judgement = samples(&judge, &sorted.images);
     let look = |name: &str| judgement.get(name).unwrap();
     let score = look("samples/classifier_score").value;
     assert!(
@@ -124,8 +130,8 @@ fn real_images_are_like_real_images_and_noise_is_not() {
     let noise = rng
         .uniform(0.0, 1.0, (1000, 1, 28, 28), DType::F32, &Device::Cpu)
         .unwrap();
-    let of_real = judge.samples(&real.images).unwrap();
-    let of_noise = judge.samples(&noise).unwrap();
+    let of_real = samples(&judge, &real.images);
+    let of_noise = samples(&judge, &noise);
     let look = |judgement: &Judgement, name: &str| {
         let found = judgement.get(name);
         found.unwrap_or_else(|| panic!("no {name}"))

@@ -67,6 +67,21 @@ impl Features {
         Ok(Self { values, dimensions })
     }
 
+    /// The rows of several sets, one set after the other.
+    ///
+    /// # Errors
+    /// If there are none, their numbers of features differ, or one of them is an error.
+    pub fn concat(parts: impl IntoIterator<Item = Result<Self>>) -> Result<Self> {
+        let mut parts = parts.into_iter();
+        let mut whole = parts.next().unwrap_or_else(|| Err(nothing("features")))?;
+        for part in parts {
+            let part = part?;
+            comparable(&whole, &part)?;
+            whole.values.extend(part.values);
+        }
+        Ok(whole)
+    }
+
     /// The number of items N.
     pub fn count(&self) -> usize {
         self.values.len() / self.dimensions

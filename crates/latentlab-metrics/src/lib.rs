@@ -93,10 +93,10 @@ pub use principal::PrincipalComponents;
 pub use reconstruction::{peak_signal_to_noise, squared_error, structural_similarity};
 pub use representation::{Labelled, LinearProbe, neighbour_accuracy};
 pub use samples::{
-    ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PrecisionRecall,
-    Subsets, class_divergence, classifier_score, confident_share, density_coverage, diversity,
-    frechet_distance, kernel_discrepancy, kernel_distance, kernel_distance_over, memorisation,
-    nearest_neighbours, pixel_deviation, precision_recall,
+    ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PixelDeviation,
+    PrecisionRecall, Subsets, class_divergence, classifier_score, confident_share,
+    density_coverage, diversity, frechet_distance, kernel_discrepancy, kernel_distance,
+    kernel_distance_over, memorisation, nearest_neighbours, pixel_deviation, precision_recall,
 };
 pub use similarity::structural_similarities;
 

@@ -18,4 +18,4 @@ pub use kernel::{
 };
 pub use manifold::{DensityCoverage, PrecisionRecall, density_coverage, precision_recall};
 pub use memorisation::{Memorisation, Neighbour, memorisation, nearest_neighbours};
-pub use spread::pixel_deviation;
+pub use spread::{PixelDeviation, pixel_deviation};

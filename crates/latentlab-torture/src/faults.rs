@@ -116,6 +116,7 @@ fn begin_or_resume(registry: &Registry, run: &Path) -> Result<()> {
         experiment: Experiment::resolve(&file, &short, registry)?,
         overrides: short,
         out: Some(run),
+        run_name: None,
         argv: Vec::new(),
     };
     train::start(plan, registry, &interrupted)?;

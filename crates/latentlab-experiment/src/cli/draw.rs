@@ -11,9 +11,13 @@ use latentlab_core::{GenerativeModel, Registry};
 use latentlab_data::Split;
 use latentlab_tensor::Rng;
 use latentlab_train::Picture;
+use toml::Table;
 
-use super::say;
-use crate::{Error, Result, Session, drawing};
+use super::{assignments, say};
+use crate::{
+    Error, Experiment, Result, RunModel, Trained,
+    drawing::{self, Canvas},
+};
 
 /// Images in one picture at most: more than anybody looks at.
 const MOST: usize = 10_000;
@@ -32,6 +36,9 @@ struct Which {
     /// Take the best checkpoint instead of the latest
     #[arg(long)]
     best: bool,
+    /// Where the data of the run lie now, such as data.dir=DIR
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    set: Vec<String>,
 }
 
 /// Arguments of `sample`.
@@ -93,7 +100,11 @@ pub(super) struct InterpolateArguments {
         allow_negative_numbers = true
     )]
     columns: usize,
-    /// Seed of the ends: test images, or draws from the prior of a model that cannot encode
+    /// Walk between test images instead of draws from the prior; a model that has no prior always
+    /// does
+    #[arg(long)]
+    test_images: bool,
+    /// Seed of the ends
     #[arg(
         long,
         value_name = "S",
@@ -105,35 +116,39 @@ pub(super) struct InterpolateArguments {
 
 pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result<u8> {
     within("--count", arguments.count, 1, MOST)?;
-    let (session, step) = arguments.which.open(registry)?;
-    let sampler = session.shown().sampler();
-    let sampler = sampler.ok_or_else(|| cannot(&session, "sample"))?;
+    let run = arguments.which.run()?;
+    let trained = run.model().trained(registry)?;
+    let sampler = trained.shown().sampler();
+    let sampler = sampler.ok_or_else(|| cannot(&trained.experiment, trained.shown(), "sample"))?;
     let mut rng = Rng::stream(arguments.seed, "cli/sample", 0);
     let latent = sampler.prior(arguments.count, &mut rng)?;
     let images = in_chunks(&latent, |latent| Ok(sampler.generate(latent, None)?))?;
     let columns = (arguments.count as f64).sqrt().ceil() as usize;
-    let picture = drawing::images(&images, &session.dataset, columns)?;
-    arguments.which.write(&picture, step)
+    let picture = run.canvas(&trained)?.draw(&images, columns)?;
+    arguments.which.write(&picture, trained.step)
 }
 
 pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry) -> Result<u8> {
     within("--count", arguments.count, 1, MOST)?;
-    let (session, step) = arguments.which.open(registry)?;
+    let run = arguments.which.run()?;
+    let (session, step) = run.model().session(registry)?;
     let drawn = drawing::reconstructions(
         session.shown(),
         &session.dataset,
         arguments.count,
         &session.device,
     )?;
-    let picture = drawn.ok_or_else(|| cannot(&session, "reconstruct"))?;
+    let picture =
+        drawn.ok_or_else(|| cannot(&session.experiment, session.shown(), "reconstruct"))?;
     arguments.which.write(&picture, step)
 }
 
 pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry) -> Result<u8> {
     within("--rows", arguments.rows, 1, 100)?;
     within("--columns", arguments.columns, 2, 100)?;
-    let (session, step) = arguments.which.open(registry)?;
-    let (from, to) = (ends(&session, arguments, 0)?, ends(&session, arguments, 1)?);
+    let run = arguments.which.run()?;
+    let trained = run.model().trained(registry)?;
+    let [from, to] = ends(&run, &trained, arguments)?;
     let mut walks = Vec::new();
     for row in 0..arguments.rows {
         let (from, to) = (from.get(row)?, to.get(row)?);
@@ -143,29 +158,40 @@ pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry)
         }
     }
     let latent = Tensor::stack(&walks, 0)?; // [rows * columns, D]
-    let model = session.shown();
+    let model = trained.shown();
     let images = in_chunks(&latent, |latent| decode(model, latent))?;
-    let picture = drawing::images(&images, &session.dataset, arguments.columns)?;
-    arguments.which.write(&picture, step)
+    let picture = run.canvas(&trained)?.draw(&images, arguments.columns)?;
+    arguments.which.write(&picture, trained.step)
 }
 
-/// Latent vectors to walk between, `[rows, D]`: codes of test images, or draws from the prior of a
-/// model that cannot encode.
-fn ends(session: &Session, arguments: &InterpolateArguments, which: u64) -> Result<Tensor> {
-    let mut rng = Rng::stream(arguments.seed, "cli/interpolate", which);
-    match (session.shown().reconstructor(), session.shown().sampler()) {
-        (Some(reconstructor), _) => {
-            let count = session.dataset.len(Split::Test) as u64;
-            let indices: Vec<usize> = (0..arguments.rows)
-                .map(|_| rng.below(count) as usize)
-                .collect();
-            let batch = session
-                .dataset
-                .images(Split::Test, &indices, &session.device)?;
-            Ok(reconstructor.encode(&batch.images)?)
+/// Latent vectors to walk between, both `[rows, D]`: draws from the prior, or the codes of test
+/// images of a model that has no prior.
+fn ends(run: &Run, trained: &Trained, arguments: &InterpolateArguments) -> Result<[Tensor; 2]> {
+    let model = trained.shown();
+    let rng = |which| Rng::stream(arguments.seed, "cli/interpolate", which);
+    match (model.sampler(), model.reconstructor()) {
+        (Some(sampler), _) if !arguments.test_images => {
+            let draw = |which| sampler.prior(arguments.rows, &mut rng(which));
+            Ok([draw(0)?, draw(1)?])
         }
-        (None, Some(sampler)) => Ok(sampler.prior(arguments.rows, &mut rng)?),
-        (None, None) => Err(cannot(session, "interpolate")),
+        (_, Some(reconstructor)) => {
+            let dataset = run.model().data(&trained.experiment)?;
+            let count = dataset.len(Split::Test) as u64;
+            let encode = |which| -> Result<Tensor> {
+                let mut rng = rng(which);
+                let places = (0..arguments.rows).map(|_| rng.below(count) as usize);
+                let places: Vec<usize> = places.collect();
+                let batch = dataset.images(Split::Test, &places, &trained.device)?;
+                Ok(reconstructor.encode(&batch.images)?)
+            };
+            Ok([encode(0)?, encode(1)?])
+        }
+        (Some(_), None) => Err(Error::Argument(format!(
+            "--test-images: the model `{}` cannot encode images; leave it out to walk between draws \
+             from its prior",
+            trained.experiment.model.name
+        ))),
+        (None, None) => Err(cannot(&trained.experiment, model, "interpolate")),
     }
 }
 
@@ -177,22 +203,44 @@ fn decode(model: &dyn GenerativeModel, latent: &Tensor) -> Result<Tensor> {
     }
 }
 
-fn in_chunks(latent: &Tensor, decode: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+/// What `make` makes of rows of `latent`, some of them at a time.
+fn in_chunks(latent: &Tensor, make: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
     let count = latent.dim(0)?;
     let mut images = Vec::new();
     for start in (0..count).step_by(CHUNK) {
-        images.push(decode(&latent.narrow(
-            0,
-            start,
-            CHUNK.min(count - start),
-        )?)?);
+        images.push(make(&latent.narrow(0, start, CHUNK.min(count - start))?)?);
     }
     Ok(Tensor::cat(&images, 0)?)
 }
 
+/// A run directory, and where its data lie now.
+struct Run<'a> {
+    directory: &'a Path,
+    best: bool,
+    changes: Table,
+}
+
+impl Run<'_> {
+    fn model(&self) -> RunModel<'_> {
+        RunModel {
+            directory: self.directory,
+            best: self.best,
+            changes: &self.changes,
+        }
+    }
+
+    fn canvas(&self, trained: &Trained) -> Result<Canvas> {
+        Canvas::for_images(&trained.info, || self.model().data(&trained.experiment))
+    }
+}
+
 impl Which {
-    fn open(&self, registry: &Registry) -> Result<(Session, u64)> {
-        Session::of_run(&self.run, registry, self.best)
+    fn run(&self) -> Result<Run<'_>> {
+        Ok(Run {
+            directory: &self.run,
+            best: self.best,
+            changes: assignments(&self.set)?,
+        })
     }
 
     fn write(&self, picture: &Picture, step: u64) -> Result<u8> {
@@ -217,8 +265,7 @@ pub(super) fn within(argument: &str, value: usize, least: usize, most: usize) ->
 }
 
 /// Why a model cannot be asked for `what`, and what it can be asked for.
-fn cannot(session: &Session, what: &str) -> Error {
-    let model = session.shown();
+fn cannot(experiment: &Experiment, model: &dyn GenerativeModel, what: &str) -> Error {
     let instead = match (model.sampler(), model.reconstructor()) {
         (Some(_), _) => "sample",
         (None, Some(_)) => "reconstruct",
@@ -226,6 +273,6 @@ fn cannot(session: &Session, what: &str) -> Error {
     };
     Error::Argument(format!(
         "the model `{}` on these data cannot {what}; try `{instead}`",
-        session.experiment.model.name
+        experiment.model.name
     ))
 }

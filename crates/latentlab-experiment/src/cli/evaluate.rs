@@ -12,9 +12,9 @@ use latentlab_data::{DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
 use serde_json::{Map, Value, json};
 
-use super::say;
+use super::{assignments, say};
 use crate::{
-    Error, FeatureExtractor, Result, Session,
+    Error, FeatureExtractor, Result, RunModel,
     evaluation::choice,
     figures::{grouped, number},
     judgement::{Judge, Judgement},
@@ -22,6 +22,8 @@ use crate::{
 
 /// Pictures and samples, at least: below that nothing can be said.
 const LEAST: usize = 10;
+/// Samples, at most, where nobody says how many.
+const DEFAULT_SAMPLES: usize = 10_000;
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -33,14 +35,10 @@ pub(super) struct Arguments {
     /// Judge the PNG and JPEG files in a folder, from any program, instead of a model
     #[arg(long, value_name = "DIR_OF_IMAGES", conflicts_with_all = ["importance", "best"])]
     against: Option<PathBuf>,
-    /// Samples to draw, and test images to compare them with, at most
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 10_000,
-        allow_negative_numbers = true
-    )]
-    samples: usize,
+    /// Samples to draw, and test images to compare them with, at most; as many as there are test
+    /// images, from 10 to 10,000, without it
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    samples: Option<usize>,
     /// Importance samples of the bound on log p(x) of each test image; 0 leaves it out
     #[arg(
         long,
@@ -56,15 +54,28 @@ pub(super) struct Arguments {
     /// Take the best checkpoint instead of the latest
     #[arg(long)]
     best: bool,
+    /// Where the data of the run lie now, such as data.dir=DIR
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    set: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    super::draw::within("--samples", arguments.samples, LEAST, 1_000_000)?;
+    if let Some(samples) = arguments.samples {
+        super::draw::within("--samples", samples, LEAST, 1_000_000)?;
+    }
+    let changes = assignments(&arguments.set)?;
     let session = match &arguments.run {
-        Some(run) => Some(Session::of_run(run, registry, arguments.best)?),
+        Some(run) => {
+            let model = RunModel {
+                directory: run,
+                best: arguments.best,
+                changes: &changes,
+            };
+            Some(model.session(registry)?)
+        }
         None => None,
     };
     let (source, dataset) = match &session {
@@ -92,14 +103,18 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let device = session.as_ref().map(|(session, _)| session.device.clone());
     let device = device.unwrap_or(Device::Cpu);
     let compared_by = features.as_ref().map(|features| features.name().to_owned());
+    let all = dataset.len(Split::Test).clamp(LEAST, DEFAULT_SAMPLES);
+    let samples = arguments.samples.unwrap_or(all);
     // As many of either side, or the figures of a folder and of a model would not be alike.
     let judge = |most| Judge::new(Arc::clone(&dataset), &source, features, most, &device);
     let (subject, mut judgement) = match (&arguments.against, &session) {
         (Some(folder), _) => {
             // Read first: they are what is most likely to be wrong.
-            let pictures = pictures(folder, &dataset, arguments.samples)?;
-            let judge = judge(pictures.images.dim(0)?)?;
-            let mut judgement = judge.samples(&pictures.images)?;
+            let most = arguments.samples.unwrap_or(DEFAULT_SAMPLES);
+            let pictures = pictures(folder, &dataset, most)?;
+            let judge = judge(pictures.places.len())?;
+            let batches = pictures.batches(judge.at_once());
+            let mut judgement = judge.samples(pictures.places.len(), batches)?;
             judgement.notes.extend(pictures.note);
             (folder.display().to_string(), judgement)
         }
@@ -110,8 +125,8 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
                     format!("--importance: the model `{name}` has no likelihood to bound");
                 return Err(Error::Argument(problem));
             }
-            let judge = judge(arguments.samples)?;
-            let judgement = judge.model(model, arguments.samples, arguments.importance)?;
+            let judge = judge(samples)?;
+            let judgement = judge.model(model, samples, arguments.importance)?;
             (format!("{name}, step {step}"), judgement)
         }
         (None, None) => return Err(Error::Argument("nothing to judge".to_owned())),
@@ -126,10 +141,22 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
 
 /// Pictures from elsewhere.
 struct Pictures {
-    /// `[N, C, H, W]`, in the form of the images that they are compared with.
-    images: Tensor,
+    /// Images in the form of those that they are compared with.
+    dataset: Dataset,
+    /// Those that are judged.
+    places: Vec<usize>,
     /// What was done to bring them into that form, if it was more than reading them.
     note: Option<String>,
+}
+
+impl Pictures {
+    /// The pictures `[N, C, H, W]`, at most `at_once` of them at a time.
+    fn batches(&self, at_once: usize) -> impl Iterator<Item = latentlab_core::Result<Tensor>> {
+        self.places.chunks(at_once).map(|places| {
+            let batch = self.dataset.images(Split::Train, places, &Device::Cpu)?;
+            Ok(batch.images)
+        })
+    }
 }
 
 /// The pictures in `folder`, at most `most`, in the form of the images of `dataset`.
@@ -176,7 +203,8 @@ fn pictures(folder: &Path, dataset: &Dataset, most: usize) -> Result<Pictures> {
     let side = shape.height;
     let places = choice(count, most);
     Ok(Pictures {
-        images: pictures.images(Split::Train, &places, &Device::Cpu)?.images,
+        dataset: pictures,
+        places,
         note: (resized > 0).then(|| {
             format!(
                 "{resized} of {count} pictures were of another size and resized to {side}x{side}, \
@@ -206,6 +234,10 @@ fn in_words(subject: &str, features: Option<&str>, judgement: &Judgement) -> Str
                 value(&figure),
                 counts(&figure)
             ));
+            let whole = format!("{}/{name}", group.name);
+            for remark in judgement.remarks_on(&whole) {
+                text.push_str(&format!("\n    ^ {remark}"));
+            }
         }
     }
     for note in &judgement.notes {
@@ -240,6 +272,7 @@ fn in_json(subject: &str, features: Option<&str>, judgement: &Judgement) -> Valu
                 "standard_error": figure.error,
                 "real": figure.real,
                 "generated": figure.generated,
+                "remarks": judgement.remarks_on(name).collect::<Vec<_>>(),
             });
             (name.clone(), figure)
         })

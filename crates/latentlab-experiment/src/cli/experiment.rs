@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// The run directory; runs/<experiment>/<id> without it
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// What to call the run: runs/<experiment>/NAME, and in lists and comparisons
+    #[arg(long, value_name = "NAME", value_parser = run_name)]
+    name: Option<String>,
     /// A few steps only, to see that everything works
     #[arg(long)]
     smoke: bool,
@@ -50,6 +53,19 @@ impl Arguments {
     }
 }
 
+/// A name that can be that of a directory, and stands in one column of a list.
+fn run_name(text: &str) -> Result<String, String> {
+    let fits = |letter: char| letter.is_alphanumeric() || "-_.+=,".contains(letter);
+    match text.chars().all(fits) && !text.is_empty() && !text.starts_with('.') {
+        true => Ok(text.to_owned()),
+        false => Err(
+            "a name has letters, digits and -_.+=, only, and does not begin with a dot; for \
+                      another place use --out"
+                .to_owned(),
+        ),
+    }
+}
+
 /// What `--smoke` changes: little training, everything else once or twice.
 fn smoke() -> Table {
     toml::toml! {
@@ -73,6 +89,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             experiment,
             overrides,
             out: arguments.out.as_deref(),
+            run_name: arguments.name.as_deref(),
             argv: super::argv(),
         },
         registry,

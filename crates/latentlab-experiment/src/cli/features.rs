@@ -4,9 +4,10 @@ use std::{fs, path::PathBuf};
 
 use clap::Args;
 use latentlab_core::Registry;
+use toml::Table;
 
 use super::say;
-use crate::{Error, Result, Session, features::feature_file};
+use crate::{Error, Result, RunModel, features::feature_file};
 
 /// Arguments of `features`.
 #[derive(Debug, Args)]
@@ -23,14 +24,20 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    let (session, step) = Session::of_run(&arguments.run, registry, arguments.best)?;
-    let bytes = feature_file(&session)?;
+    let run = RunModel {
+        directory: &arguments.run,
+        best: arguments.best,
+        changes: &Table::new(),
+    };
+    let model = run.trained(registry)?;
+    let bytes = feature_file(&model)?;
     let out = arguments.out.as_path();
     fs::write(out, &bytes).map_err(Error::file(out))?;
     say(format!(
-        "{}: {} bytes, model of step {step}",
+        "{}: {} bytes, model of step {}",
         out.display(),
-        bytes.len()
+        bytes.len(),
+        model.step
     ));
     Ok(0)
 }

@@ -1,20 +1,19 @@
 //! `latentlab list`: what there is to run, the runs that there are, what their figures mean.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
 use latentlab_core::Registry;
 use serde_json::{Value, json};
 
-use super::say;
+use super::{
+    runs::{Columns, list_runs},
+    say,
+};
 use crate::{
-    Error, Result, RunRecord, Status,
+    Result,
     glossary::{FIGURES, Origin},
     library,
-    run_dir::is_locked,
 };
 
 /// Arguments of `list`.
@@ -26,6 +25,15 @@ pub(super) struct Arguments {
     /// List the figures of runs instead, with their units and meanings
     #[arg(long, conflicts_with = "runs")]
     figures: bool,
+    /// Show these figures (test/elbo) or keys (model.config.latent) of each run as well
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "runs")]
+    show: Vec<String>,
+    /// Show the keys in which the runs differ
+    #[arg(long, requires = "runs")]
+    differing: bool,
+    /// Sort by a figure, the best first, or by a key
+    #[arg(long, value_name = "NAME", requires = "runs")]
+    sort: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -34,7 +42,14 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     match &arguments.runs {
         _ if arguments.figures => list_figures(arguments.json),
-        Some(folder) => list_runs(folder, arguments.json),
+        Some(folder) => {
+            let columns = Columns {
+                show: &arguments.show,
+                differing: arguments.differing,
+                sort: arguments.sort.as_deref(),
+            };
+            list_runs(folder, &columns, arguments.json)
+        }
         None => list_parts(arguments, registry),
     }
 }
@@ -54,82 +69,6 @@ fn list_figures(json: bool) -> Result<u8> {
         });
     }
     Ok(0)
-}
-
-/// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
-const DEPTH: usize = 3;
-
-fn list_runs(folder: &Path, json: bool) -> Result<u8> {
-    let mut found = Vec::new();
-    if !folder.is_dir() {
-        let problem = format!("there is no folder {}", folder.display());
-        return Err(Error::Argument(problem));
-    }
-    find_runs(folder, DEPTH, &mut found)?;
-    if found.is_empty() {
-        let folder = folder.display();
-        return Err(Error::Argument(format!(
-            "there is no run in {folder}; `experiment NAME` makes one in runs/"
-        )));
-    }
-    let started = |(_, record): &(PathBuf, Result<RunRecord>)| match record {
-        Ok(record) => record.started.clone(),
-        Err(_) => String::new(),
-    };
-    found.sort_by_cached_key(|run| (started(run), run.0.clone()));
-    for (path, record) in found {
-        let status = record.as_ref().ok().map(|record| standing(&path, record));
-        let directory = path.display().to_string();
-        say(match (record, json) {
-            (Ok(record), true) => {
-                let (experiment, started) = (record.experiment, record.started);
-                json!({"directory": directory, "experiment": experiment,
-                       "status": status, "started": started})
-                .to_string()
-            }
-            (Ok(record), false) => format!(
-                "{}  {:<11}  {:<16}  {directory}",
-                record.started,
-                status.unwrap_or_default(),
-                record.experiment
-            ),
-            (Err(error), true) => {
-                json!({"directory": directory, "error": error.to_string()}).to_string()
-            }
-            (Err(error), false) => format!("{:<20}  {error}", "unreadable"),
-        });
-    }
-    Ok(0)
-}
-
-/// How a run stands: as its record says, but `killed` where that says that it is being trained and
-/// no process does.
-fn standing(directory: &Path, record: &RunRecord) -> String {
-    match record.status {
-        Status::Running if !is_locked(directory) => "killed".to_owned(),
-        status => status.to_string(),
-    }
-}
-
-fn find_runs(
-    folder: &Path,
-    depth: usize,
-    found: &mut Vec<(PathBuf, Result<RunRecord>)>,
-) -> Result<()> {
-    if folder.join("run.json").is_file() {
-        found.push((folder.to_owned(), RunRecord::read(folder)));
-        return Ok(());
-    }
-    if depth == 0 {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder).map_err(Error::file(folder))? {
-        let entry = entry.map_err(Error::file(folder))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            find_runs(&entry.path(), depth - 1, found)?;
-        }
-    }
-    Ok(())
 }
 
 fn list_parts(arguments: &Arguments, registry: &Registry) -> Result<u8> {

@@ -12,6 +12,7 @@ mod list;
 mod papers;
 mod reproduce;
 mod resume;
+mod runs;
 mod side_by_side;
 
 use std::{
@@ -93,10 +94,7 @@ struct Changes {
 impl Changes {
     /// The changes as a table to lay over the experiment file.
     fn table(&self) -> Result<Table> {
-        let mut table = Table::new();
-        for assignment in &self.set {
-            merge(&mut table, &parse_assignment(assignment)?);
-        }
+        let mut table = assignments(&self.set)?;
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
                 table.insert(key.to_owned(), value);
@@ -121,6 +119,15 @@ impl Changes {
         );
         Ok(table)
     }
+}
+
+/// What `--set` says, as one table.
+fn assignments(set: &[String]) -> Result<Table> {
+    let mut table = Table::new();
+    for assignment in set {
+        merge(&mut table, &parse_assignment(assignment)?);
+    }
+    Ok(table)
 }
 
 fn integer(argument: &str, number: u64) -> Result<Value> {

@@ -11,6 +11,8 @@ use super::{interruption::Interruption, say};
 use crate::{
     Error, Result, RunRecord, Status,
     compare::compare,
+    config::is_location,
+    run_model::check_data,
     train::{self, Plan, read_experiment},
 };
 
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         .iter()
         .flat_map(|resumption| &resumption.changed)
         .map(|(key, _, _)| key.as_str())
-        .filter(|key| *key != "threads" && *key != "device")
+        .filter(|key| *key != "threads" && *key != "device" && !is_location(key))
         .collect();
     if !changed.is_empty() {
         return Err(Error::Argument(format!(
@@ -66,10 +68,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     };
     let data = DataConfig::from_table(&experiment.data)?;
     let data = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
-    if data.fingerprints() != record.data {
-        let problem = "the data are not those of the run any more: their SHA-256 differs";
-        return Err(Error::format(&arguments.run.join("run.json"), problem));
-    }
+    check_data(&arguments.run, &record, &data)?;
     let interruption = Interruption::watch()?;
     let again = train::start(
         Plan {
@@ -77,6 +76,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             experiment,
             overrides: Table::new(),
             out: Some(&out),
+            run_name: None,
             argv: super::argv(),
         },
         registry,

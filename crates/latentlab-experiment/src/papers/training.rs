@@ -41,6 +41,7 @@ impl Paper {
                     experiment,
                     overrides: Table::new(),
                     out: Some(&directory),
+                    run_name: None,
                     argv: argv.to_vec(),
                 };
                 if complete(plan, registry, interrupted)? == Status::Interrupted {

@@ -1,19 +1,19 @@
-//! The pictures of a run in its report: the last one large, a few earlier ones small. Where scripts
-//! run, a slider leads through them.
+//! The pictures of a run in its report: the last one large, the earlier ones small. Where scripts run,
+//! a slider leads through them.
 
 use std::{fs, path::Path};
 
 use latentlab_train::observers::numbered_pictures;
 
-use crate::{Error, Result, evenly::evenly, page};
+use crate::{Error, Result, evenly::evenly, markup::escape, page};
 
 /// Makes a slider of the sections; without it every picture is seen at once.
 pub(super) const SLIDES: &str = include_str!("slides.js");
 
-/// Earlier pictures shown, at most.
-const EARLIER: usize = 23;
+/// Earlier pictures shown, at most: more would make a page that browsers open slowly.
+const EARLIER: usize = 255;
 /// Bytes that the earlier pictures of one kind may take together, as many as are shown.
-const EARLIER_BYTES: usize = 1 << 20;
+const EARLIER_BYTES: usize = 16 << 20;
 
 /// A section with the files `step-<number>.png` of `folder`; nothing if there are none.
 ///
@@ -32,8 +32,16 @@ pub(super) fn section(title: &str, folder: &Path) -> Result<String> {
         earlier.push_str(&figure(title, *step, &read(file)?));
     }
     let last = figure(title, step, &last);
+    let left_out = match files.len().saturating_sub(affordable) {
+        0 => String::new(),
+        _ => {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let (shown, all, name) = (affordable + 1, files.len() + 1, escape(&name));
+            format!("<p>{shown} of {all} pictures; all are in <code>{name}</code>.</p>\n")
+        }
+    };
     let contents = format!(
-        "<div class=\"pictures\">\n{last}<div class=\"earlier\">\n{earlier}</div>\n</div>\n"
+        "{left_out}<div class=\"pictures\">\n{last}<div class=\"earlier\">\n{earlier}</div>\n</div>\n"
     );
     Ok(page::section(title, &contents))
 }
@@ -55,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_picture_comes_first_and_the_earlier_ones_are_spread() {
+    fn the_last_picture_comes_first_and_all_earlier_ones_follow() {
         let folder = tempfile::tempdir().unwrap();
         for step in 1..=47u8 {
             let name = format!("step-{:06}.png", u32::from(step) * 500_000);
@@ -68,13 +76,14 @@ mod tests {
             .skip(1)
             .map(|rest| rest.split('<').next().unwrap().parse::<u64>().unwrap() / 500_000)
             .collect();
-        let earlier: Vec<u64> = (1..47).step_by(2).collect();
+        let earlier: Vec<u64> = (1..47).collect();
         assert_eq!(steps, [&[47], &earlier[..]].concat());
+        assert!(!html.contains("all are in"), "{html}");
         assert!(html.contains("base64,Lw==\""), "byte 47 in base64: {html}");
     }
 
     #[test]
-    fn large_pictures_are_fewer() {
+    fn large_pictures_are_fewer_and_their_number_is_told() {
         let folder = tempfile::tempdir().unwrap();
         for step in 1..=12 {
             let name = format!("step-{step:06}.png");
@@ -82,6 +91,10 @@ mod tests {
         }
         let html = section("Samples", folder.path()).unwrap();
         assert_eq!(html.matches("<img").count(), 4);
+        assert!(
+            html.contains("4 of 12 pictures; all are in <code>"),
+            "{html}"
+        );
     }
 
     #[test]

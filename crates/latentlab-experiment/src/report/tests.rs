@@ -40,6 +40,8 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
         schema: 1,
         id: format!("id-{elapsed_s}"),
         experiment: name.to_owned(),
+        name: None,
+        init_from: None,
         status: Status::Running,
         argv: vec![format!("argv-{elapsed_s}")],
         environment: Environment {

@@ -7,10 +7,13 @@ use latentlab_train::{
     observers::{numbered_pictures, read_metrics},
 };
 use serde::Deserialize;
-use toml::Table;
+use toml::{Table, Value};
 
 use crate::{
-    Error, Expectation, Result, RunRecord, Status, Verdict, figures::last_values, run_dir::required,
+    Error, Expectation, Result, RunRecord, Status, Verdict,
+    figures::last_values,
+    overrides::{differing_keys, flatten},
+    run_dir::required,
 };
 
 /// A run, as far as its directory tells by now.
@@ -57,12 +60,9 @@ impl Side {
             false => Vec::new(),
         };
         let whole = fs::canonicalize(directory).map_err(Error::file(directory))?;
+        let folder = whole.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self {
-            name: whole
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            name: record.name.clone().unwrap_or(folder.into_owned()),
             path: directory.display().to_string(),
             record,
             plan: table.clone().try_into().map_err(broken)?,
@@ -71,6 +71,11 @@ impl Side {
             records,
             samples: last_samples(&directory.join("samples"))?,
         })
+    }
+
+    /// Every key of its experiment by its dotted path.
+    pub(super) fn keys(&self) -> BTreeMap<String, Value> {
+        flatten(&self.config).into_iter().collect()
     }
 
     /// The last step that was recorded.
@@ -92,8 +97,26 @@ impl Side {
     }
 }
 
-/// Calls runs by their whole paths where names alone do not tell them apart.
+/// Keys in a name, at most: a longer list is read in the table.
+const KEYS_IN_A_NAME: usize = 3;
+
+/// Calls runs by the names that they were given, or by the keys in which they differ, which tell more
+/// than the time of their start; by their whole paths where that does not tell them apart.
 pub(super) fn tell_apart(sides: &mut [Side]) {
+    let configs: Vec<BTreeMap<_, _>> = sides.iter().map(Side::keys).collect();
+    let mut keys = differing_keys(&configs);
+    keys.retain(|key| key != "summary");
+    if (1..=KEYS_IN_A_NAME).contains(&keys.len()) {
+        let unnamed = sides.iter_mut().zip(configs);
+        for (side, config) in unnamed.filter(|(side, _)| side.record.name.is_none()) {
+            let parts = keys.iter().map(|key| {
+                let short = key.rsplit('.').next().unwrap_or(key);
+                let value = config.get(key).map_or("unset".to_owned(), Value::to_string);
+                format!("{short}={value}")
+            });
+            side.name = parts.collect::<Vec<_>>().join(", ");
+        }
+    }
     let names: Vec<String> = sides.iter().map(|side| side.name.clone()).collect();
     for side in sides {
         if names.iter().filter(|name| **name == side.name).count() > 1 {

@@ -7,7 +7,7 @@ use crate::{
     Verdict,
     figures::{grouped, number},
     markup::escape,
-    overrides::flatten,
+    overrides::differing_keys,
     page::fold,
 };
 
@@ -82,25 +82,20 @@ fn cell(side: &Side, key: &str) -> String {
 
 /// The keys that have not the same value in all experiments.
 pub(super) fn configuration(sides: &[Side]) -> String {
-    let flat = sides.iter().map(|side| flatten(&side.config));
-    let flat: Vec<BTreeMap<_, _>> = flat.map(|pairs| pairs.into_iter().collect()).collect();
-    let mut rows: BTreeMap<&str, String> = BTreeMap::new();
-    for key in flat.iter().flat_map(BTreeMap::keys) {
-        let values: Vec<_> = flat.iter().map(|config| config.get(key)).collect();
-        if values.iter().any(|value| *value != values[0]) {
-            let cells = values.into_iter().map(|value| match value {
+    let configs: Vec<BTreeMap<_, _>> = sides.iter().map(Side::keys).collect();
+    let rows: String = differing_keys(&configs)
+        .iter()
+        .map(|key| {
+            let values = configs.iter().map(|config| match config.get(key) {
                 Some(value) => format!("<code>{}</code>", escape(&value.to_string())),
                 None => NOTHING.to_owned(),
             });
-            rows.insert(key, row(key, &cells.collect::<Vec<_>>()));
-        }
-    }
+            row(key, &values.collect::<Vec<_>>())
+        })
+        .collect();
     match rows.is_empty() {
         true => "<p>All keys have the same values.</p>\n".to_owned(),
-        false => {
-            let rows: String = rows.into_values().collect();
-            table(&columns("key", sides), &rows)
-        }
+        false => table(&columns("key", sides), &rows),
     }
 }
 

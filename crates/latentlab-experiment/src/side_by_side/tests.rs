@@ -21,6 +21,8 @@ fn run(
         schema: 1,
         id: name.to_owned(),
         experiment: "vae <small>".to_owned(),
+        name: None,
+        init_from: None,
         status,
         argv: Vec::new(),
         environment: Environment::current(1, &candle_core::Device::Cpu),

@@ -31,7 +31,8 @@ impl Standing {
         let record = directory.join("run.json");
         // A configuration that cannot be read any more is one of another experiment.
         let known = read_experiment(directory, registry).ok();
-        let known = known.map(|known| known.to_table()).transpose()?;
+        let known = known.map(|known| known.wanted_by(experiment).to_table());
+        let known = known.transpose()?;
         if known != Some(experiment.to_table()?) || !record.is_file() {
             return Ok(Self::Missing);
         }
@@ -107,6 +108,7 @@ mod tests {
             experiment: experiment(steps),
             overrides: Table::new(),
             out: Some(directory),
+            run_name: None,
             argv: Vec::new(),
         }
     }

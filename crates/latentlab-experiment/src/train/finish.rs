@@ -132,7 +132,10 @@ pub(super) fn finish(
 ) -> Result<(Summary, Vec<Option<f64>>)> {
     record.status = ending.status();
     record.ended = Some(run_dir::now());
-    directory.write_json("run.json", &record)?;
+    if let Err(error) = directory.write_json("run.json", &record) {
+        directory.mark_failed();
+        return Err(error);
+    }
     let records = read_metrics(directory.join(super::METRICS))?;
     let experiment = &session.experiment;
     let images = ending.steps.0 as f64 * experiment.batch_size as f64;

@@ -26,8 +26,9 @@ pub use finish::{Ended, Summary};
 pub use resume::{read_experiment, resumable};
 
 use crate::{
-    Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status,
-    error::guarded, evaluation::Evaluation, logging, run_dir,
+    Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status, Taken,
+    data_info, error::guarded, evaluation::Evaluation, initial::initialise, logging, run_dir,
+    run_model::check_data,
 };
 use finish::{Ending, finish};
 use named::check_figures;
@@ -46,6 +47,8 @@ pub struct Plan<'a> {
     pub overrides: Table,
     /// The run directory; one below `runs/` without it.
     pub out: Option<&'a Path>,
+    /// What the run is to be called; its directory below `runs/` is called so as well.
+    pub run_name: Option<&'a str>,
     /// The command line, for the record.
     pub argv: Vec<String>,
 }
@@ -66,14 +69,16 @@ struct Prepared {
 /// Before anything is written for what the experiment gets wrong; later for what goes wrong in
 /// training, which the run directory then says as well.
 pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Result<Ended> {
-    let prepared = Prepared::new(plan.experiment, registry)?;
+    let (prepared, init_from) = Prepared::anew(plan.experiment, registry)?;
     let experiment = &prepared.session.experiment;
     let id = run_dir::fresh_id(experiment.seed);
-    let directory = RunDir::create(plan.out, plan.name, &id)?;
+    let directory = RunDir::create(plan.out, plan.name, plan.run_name.unwrap_or(&id))?;
     let record = RunRecord {
         schema: run_dir::SCHEMA,
         id,
         experiment: plan.name.to_owned(),
+        name: plan.run_name.map(str::to_owned),
+        init_from,
         status: Status::Running,
         argv: plan.argv,
         environment: prepared.environment.clone(),
@@ -84,6 +89,10 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
     };
     directory.write(CONFIG, experiment.to_table()?.to_string().as_bytes())?;
     directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
+    directory.write(
+        data_info::FILE,
+        &data_info::encode(prepared.session.dataset.info())?,
+    )?;
     directory.write_json("run.json", &record)?;
     logging::start(directory.path())?;
     prepared.train(&directory, record, interrupted)
@@ -100,15 +109,10 @@ pub fn resume(
     interrupted: &AtomicBool,
 ) -> Result<Ended> {
     let (experiment, changed) = resumable(directory, changes, registry)?;
-    let mut prepared = Prepared::new(experiment, registry)?;
+    let mut prepared = Prepared::again(experiment, registry)?;
     let directory = RunDir::open(directory)?;
-    let file = directory.join("run.json");
     let mut record = RunRecord::read(directory.path())?;
-    let data = prepared.session.dataset.fingerprints();
-    if data != record.data {
-        let problem = format!("the data have changed since the run began: now {data:?}");
-        return Err(Error::format(&file, problem));
-    }
+    check_data(directory.path(), &record, &prepared.session.dataset)?;
     let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
     checkpoints.recover()?;
     if let Some(snapshot) = checkpoints.latest()? {
@@ -135,6 +139,7 @@ pub fn resume(
     for difference in record.environment.differences(&prepared.environment) {
         tracing::warn!("resumed in another environment, so the bytes may differ: {difference}");
     }
+    directory.unmark_failed()?;
     record.status = Status::Running;
     record.ended = None;
     record.resumed.push(Resumption {
@@ -153,8 +158,19 @@ pub fn resume(
 }
 
 impl Prepared {
-    fn new(experiment: Experiment, registry: &Registry) -> Result<Self> {
-        let session = Session::build(experiment, registry)?;
+    /// A run that begins, with initial parameters of its own or of another run.
+    fn anew(experiment: Experiment, registry: &Registry) -> Result<(Self, Option<Taken>)> {
+        let mut session = Session::build(experiment, registry)?;
+        let taken = initialise(&mut session)?;
+        Ok((Self::of(session, registry)?, taken))
+    }
+
+    /// A run that goes on: its parameters are those of its checkpoint.
+    fn again(experiment: Experiment, registry: &Registry) -> Result<Self> {
+        Self::of(Session::build(experiment, registry)?, registry)
+    }
+
+    fn of(session: Session, registry: &Registry) -> Result<Self> {
         let experiment = &session.experiment;
         let options = DataConfig::from_table(&experiment.data)?.options;
         let loader = Loader::new(

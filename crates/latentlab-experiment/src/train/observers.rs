@@ -14,7 +14,11 @@ use latentlab_train::{
 use serde_json::json;
 
 use super::possession::Possession;
-use crate::{Error, Result, RunDir, Session, drawing, evaluation::Evaluation};
+use crate::{
+    Error, Result, RunDir, Session,
+    drawing::{self, Canvas},
+    evaluation::Evaluation,
+};
 
 /// Who looks at each step, in the order in which they need each other's figures. The run goes on
 /// after `step`, to which `past` are the records.
@@ -28,11 +32,11 @@ pub(super) fn observers(
 ) -> Result<Vec<Box<dyn Observer>>> {
     let experiment = &session.experiment;
     let seed = experiment.seed;
-    let dataset = Arc::clone(&session.dataset);
+    let canvas = Canvas::of(&session.dataset);
     let count = experiment.samples.count;
     let draw_samples = move |model: &dyn GenerativeModel| {
         let mut rng = Rng::stream(seed, "samples", 0);
-        drawing::samples(model, &dataset, count, &mut rng).map_err(into_train)
+        drawing::samples(model, &canvas, count, &mut rng).map_err(into_train)
     };
     let dataset = Arc::clone(&session.dataset);
     let device = session.device.clone();

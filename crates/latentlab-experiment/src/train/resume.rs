@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::CONFIG;
 use crate::{
-    Error, Experiment, Result,
+    Error, Experiment, Result, RunRecord,
     config::is_harmless,
     overrides::{Difference, differences},
     run_dir::required,
@@ -18,7 +18,27 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
     let file = required(directory, CONFIG)?;
     let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
     let table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
-    Experiment::resolve(&table, &Table::new(), registry)
+    let experiment = Experiment::resolve(&table, &Table::new(), registry);
+    experiment.map_err(|error| match error {
+        Error::Model(unknown @ latentlab_core::Error::Unknown { kind: "model", .. }) => {
+            Error::Argument(foreign(directory, &unknown.to_string()))
+        }
+        error => error,
+    })
+}
+
+/// Why a run of a model that is not registered cannot be opened, and by what it can.
+fn foreign(directory: &Path, problem: &str) -> String {
+    let made_by = RunRecord::read(directory).ok();
+    let made_by = made_by.and_then(|record| record.argv.into_iter().next());
+    let program = match &made_by {
+        Some(program) => format!("`{program}`, which made the run"),
+        None => "the program that made the run".to_owned(),
+    };
+    format!(
+        "{}: {problem}; the model is one from outside of this program, so open the run with {program}",
+        directory.display()
+    )
 }
 
 /// The experiment of a run directory with `changes` laid over it, and how it then differs.

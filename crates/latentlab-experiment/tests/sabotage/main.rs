@@ -38,6 +38,7 @@ fn run(out: &Path, deed: &str, phase: &str, more: &Table) -> Result<Ended, Error
         experiment: Experiment::resolve(&file, &Table::new(), &registry)?,
         overrides: Table::new(),
         out: Some(out),
+        run_name: None,
         argv: Vec::new(),
     };
     train::start(plan, &registry, &AtomicBool::new(false))

@@ -1,0 +1,5 @@
+//! People's own pictures: data that change, move or are gone, and sizes that do not fit twice.
+
+mod album;
+mod changed;
+mod memory;
