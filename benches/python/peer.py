@@ -8,7 +8,7 @@ step (FLOPS is 0 here), then answers each line `steps N` with the milliseconds t
 eager     plain modules, torch.optim.Adam as it comes
 fused     Adam(fused=True)
 compiled  torch.compile, Adam(fused=True)
-tuned     Adam(fused=True), denormal numbers flushed to zero, channels-last images, the
+tuned     Adam(fused=True), subnormal numbers flushed to zero, channels-last images, the
           discriminator's parameters frozen in the generator's step; whoever starts it sets
           OMP_WAIT_POLICY=active and malloc's thresholds
 bf16      tuned, with the forward passes and losses under torch.autocast("cpu", torch.bfloat16)
