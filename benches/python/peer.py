@@ -1,6 +1,6 @@
 """The workloads of LatentLab's benches in PyTorch, written as its best users write them.
 
-    python peer.py NAME --mode eager|fused|compiled|tuned [--threads N] [--batch N]
+    python peer.py NAME --mode eager|fused|compiled|tuned|bf16|bf16c [--threads N] [--batch N]
 
 Speaks the protocol of the benches' program `workload`: prints `ready FLOPS IMAGES` after the first
 step (FLOPS is 0 here), then answers each line `steps N` with the milliseconds that N steps took.
@@ -8,9 +8,11 @@ step (FLOPS is 0 here), then answers each line `steps N` with the milliseconds t
 eager     plain modules, torch.optim.Adam as it comes
 fused     Adam(fused=True)
 compiled  torch.compile, Adam(fused=True)
-tuned     Adam(fused=True), denormal numbers flushed to zero, channels-last images, the
+tuned     Adam(fused=True), subnormal numbers flushed to zero, channels-last images, the
           discriminator's parameters frozen in the generator's step; whoever starts it sets
           OMP_WAIT_POLICY=active and malloc's thresholds
+bf16      tuned, with the forward passes and losses under torch.autocast("cpu", torch.bfloat16)
+bf16c     bf16 and torch.compile
 
 A step of a game is one of the discriminator (real images, then generated ones without the
 generator's graph) and one of the generator on the same images, as in pytorch/examples/dcgan.
@@ -18,6 +20,7 @@ Data are eight random batches, as in the workloads on the other side.
 """
 
 import argparse
+import contextlib
 import sys
 import time
 
@@ -26,6 +29,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 EVALUATED = 10_000
+MODES = ["eager", "fused", "compiled", "tuned", "bf16", "bf16c"]
+TUNED = ["tuned", "bf16", "bf16c"]
+COMPILED = ["compiled", "bf16c"]
+AUTOCAST = ["bf16", "bf16c"]
 cross_entropy = F.binary_cross_entropy_with_logits
 
 
@@ -59,7 +66,8 @@ class Autoencoder(nn.Module):
 class Variational(nn.Module):
     def bound(self, x):
         h = self.encoder(x)
-        mu, log_var = self.mu(h), self.log_var(h)
+        # In 32 bits under autocast too: the divergence is a sum of small differences.
+        mu, log_var = self.mu(h).float(), self.log_var(h).float()
         z = mu + torch.randn_like(mu) * torch.exp(0.5 * log_var)
         divergence = -0.5 * torch.sum(1 + log_var - mu * mu - log_var.exp())
         return self.decoder(z), divergence
@@ -138,14 +146,15 @@ MODELS = {
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("name", choices=MODELS)
-    parser.add_argument("--mode", choices=["eager", "fused", "compiled", "tuned"], required=True)
+    parser.add_argument("--mode", choices=MODES, required=True)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--batch", type=int, default=0)
     arguments = parser.parse_args()
     name, mode = arguments.name, arguments.mode
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    if mode == "tuned":
+    tuned = mode in TUNED
+    if tuned:
         torch.set_flush_denormal(True)
     torch.manual_seed(0)
 
@@ -153,13 +162,19 @@ def main():
     evaluated = name in ("sample", "elbo")
     batch = arguments.batch or (2000 if evaluated else 64 if name == "f" else 128)
     shape = (3, 64, 64) if name in ("e", "f") else (1, 28, 28)
-    format = torch.channels_last if mode == "tuned" else torch.contiguous_format
+    format = torch.channels_last if tuned else torch.contiguous_format
     data = [torch.rand(batch, *shape) for _ in range(8)]
     data = [(2 * x - 1 if game else x).contiguous(memory_format=format) for x in data]
 
     def prepare(model):
         model = model.to(memory_format=format)
-        return torch.compile(model) if mode == "compiled" else model
+        return torch.compile(model) if mode in COMPILED else model
+
+    def precision():
+        """Around a forward pass, one for each step of an optimizer: it keeps the weights in bf16."""
+        if mode in AUTOCAST:
+            return torch.autocast("cpu", torch.bfloat16)
+        return contextlib.nullcontext()
 
     def adam(model):
         rates = {"lr": 2e-4, "betas": (0.5, 0.999)} if game else {"lr": 1e-3}
@@ -168,7 +183,7 @@ def main():
 
     def evaluation(work):
         def step(_):
-            with torch.inference_mode():
+            with torch.inference_mode(), precision():
                 for index in range(EVALUATED // batch):
                     work(data[index % 8])
 
@@ -184,15 +199,21 @@ def main():
         def step(index):
             of_generator, of_discriminator = optimizers
             of_discriminator.zero_grad(set_to_none=True)
-            cross_entropy(discriminator(data[index % 8]), real).backward()
-            images = generator(torch.randn(batch, 100))
-            cross_entropy(discriminator(images.detach()), fake).backward()
+            with precision():
+                loss = cross_entropy(discriminator(data[index % 8]), real)
+            loss.backward()
+            with precision():
+                images = generator(torch.randn(batch, 100))
+                loss = cross_entropy(discriminator(images.detach()), fake)
+            loss.backward()
             of_discriminator.step()
             of_generator.zero_grad(set_to_none=True)
-            for parameter in parameters if mode == "tuned" else []:
+            for parameter in parameters if tuned else []:
                 parameter.requires_grad_(False)
-            cross_entropy(discriminator(images), real).backward()
-            for parameter in parameters if mode == "tuned" else []:
+            with precision():
+                loss = cross_entropy(discriminator(images), real)
+            loss.backward()
+            for parameter in parameters if tuned else []:
                 parameter.requires_grad_(True)
             of_generator.step()
 
@@ -206,7 +227,9 @@ def main():
 
         def step(index):
             optimizer.zero_grad(set_to_none=True)
-            model(data[index % 8]).backward()
+            with precision():
+                loss = model(data[index % 8])
+            loss.backward()
             optimizer.step()
 
         if evaluated:

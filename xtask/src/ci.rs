@@ -94,10 +94,20 @@ fn smoke_runs() -> Result<()> {
             experiment
                 .args(["experiment", &name, "--smoke", "--out"])
                 .arg(folder.join(&name));
+            if name.ends_with("-folder") {
+                experiment.args(pictures_of_this_repository());
+            }
             cargo::succeed(&mut experiment)
         })?;
     }
     Ok(())
+}
+
+/// Some pictures, for the experiments that come without: half of them to test on, as there are few.
+fn pictures_of_this_repository() -> [String; 4] {
+    let folder = cargo::root().join("docs/claims");
+    let dir = format!("data.dir={}", folder.display());
+    ["--set", &dir, "--set", "data.test_fraction=0.5"].map(str::to_owned)
 }
 
 fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {

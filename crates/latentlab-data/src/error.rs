@@ -41,6 +41,13 @@ impl Error {
         ))
     }
 
+    /// A key that names where the images are has no value; `what` is to be named, such as `example`.
+    pub(crate) fn unnamed(key: &str, what: &str, example: &str) -> Self {
+        let problem =
+            format!("missing: name {what}, for example with `--set data.{key}={example}`");
+        Self::config(key, problem)
+    }
+
     /// A key names a `kind` (file or folder) that is not there.
     pub(crate) fn absent(key: &str, kind: &str, path: &Path) -> Self {
         let from = match std::env::current_dir() {

@@ -99,10 +99,8 @@ impl Folder {
 
     fn check(&self) -> Result<()> {
         if self.dir.as_os_str().is_empty() {
-            return Err(Error::config(
-                "dir",
-                "missing: name the folder of the images",
-            ));
+            let what = "the folder of the images";
+            return Err(Error::unnamed("dir", what, "my-pictures"));
         }
         if !(1..=4096).contains(&self.size) {
             let problem = format!("is {}, expected 1 to 4096 pixels", self.size);

@@ -70,10 +70,8 @@ impl Idx {
 
     fn find(&self, name: &str) -> Result<PathBuf> {
         if self.dir.as_os_str().is_empty() {
-            return Err(Error::config(
-                "dir",
-                "missing: name the folder of the IDX files",
-            ));
+            let what = "the folder of the IDX files";
+            return Err(Error::unnamed("dir", what, "fashion-mnist"));
         }
         if !self.dir.is_dir() {
             return Err(Error::absent("dir", "folder", &self.dir));

@@ -51,7 +51,8 @@ impl Npz {
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
         check_fraction(self.test_fraction)?;
         if self.path.as_os_str().is_empty() {
-            return Err(Error::config("path", "missing: name the .npz file"));
+            let what = "the .npz file";
+            return Err(Error::unnamed("path", what, "images.npz"));
         }
         if !self.path.is_file() {
             return Err(Error::absent("path", "file", &self.path));

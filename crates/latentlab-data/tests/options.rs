@@ -33,6 +33,30 @@ fn options_that_do_not_fit_the_data_name_their_key() {
         untrained.starts_with("`data`: the 10000 images are all to test on"),
         "{untrained}"
     );
-    let nowhere = message(toml::toml! { name = "idx" });
-    assert!(nowhere.starts_with("`data.dir`: missing"), "{nowhere}");
+}
+
+#[test]
+fn a_source_without_a_place_says_how_to_name_one() {
+    for (name, expected) in [
+        (
+            "folder",
+            "`data.dir`: missing: name the folder of the images, for example with \
+             `--set data.dir=my-pictures`",
+        ),
+        (
+            "idx",
+            "`data.dir`: missing: name the folder of the IDX files, for example with \
+             `--set data.dir=fashion-mnist`",
+        ),
+        (
+            "npz",
+            "`data.path`: missing: name the .npz file, for example with \
+             `--set data.path=images.npz`",
+        ),
+    ] {
+        let table = Table::from_iter([("name".to_owned(), name.into())]);
+        let config = DataConfig::from_table(&table).unwrap();
+        let error = Dataset::open(&config).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -7,13 +7,18 @@ use toml::Table;
 use crate::{Error, Result};
 
 /// Name and text of every embedded experiment, in the order of the study they grew out of.
-pub const EMBEDDED: [(&str, &str); 7] = [
+pub const EMBEDDED: [(&str, &str); 9] = [
     ("ae-mnist", include_str!("../experiments/ae-mnist.toml")),
     ("vae-mnist", include_str!("../experiments/vae-mnist.toml")),
     ("gan-mnist", include_str!("../experiments/gan-mnist.toml")),
     (
         "dcgan-mnist",
         include_str!("../experiments/dcgan-mnist.toml"),
+    ),
+    ("vae-folder", include_str!("../experiments/vae-folder.toml")),
+    (
+        "dcgan-folder",
+        include_str!("../experiments/dcgan-folder.toml"),
     ),
     ("gan-ring", include_str!("../experiments/gan-ring.toml")),
     ("gan-dice", include_str!("../experiments/gan-dice.toml")),

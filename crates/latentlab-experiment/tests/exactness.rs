@@ -9,7 +9,10 @@ use std::{
 };
 
 use latentlab_experiment::{compare::compare, library};
-use latentlab_train::observers::{TensorBoard, read_metrics};
+use latentlab_train::{
+    Picture,
+    observers::{TensorBoard, read_metrics},
+};
 use process::{Started, wait_for};
 
 mod process;
@@ -83,19 +86,35 @@ fn started(arguments: &[&str], out: &Path, step: u64) -> Started {
     run
 }
 
+/// Fifty coloured pictures, for the experiments whose pictures are the user's own.
+fn draw_pictures(folder: &Path) {
+    fs::create_dir(folder).unwrap();
+    for index in 0..50u8 {
+        let mut picture = Picture::new(24, 20, [250, 5 * index, 90]);
+        let place = usize::from(index % 7);
+        picture.fill(place, 2 * place, 9, 5, [5 * index, 40, 200]);
+        fs::write(folder.join(format!("{index}.png")), picture.to_png()).unwrap();
+    }
+}
+
 #[test]
 fn every_experiment_gives_the_same_bytes_twice() {
-    for (name, _) in library::EMBEDDED {
+    for (name, text) in library::EMBEDDED {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+        let pictures = folder.path().join("pictures");
+        let dir = format!("data.dir={}", pictures.display());
+        let file: toml::Table = text.parse().unwrap();
+        let named = match file["data"]["name"].as_str() {
+            Some("folder") => {
+                draw_pictures(&pictures);
+                vec!["--set", &dir]
+            }
+            _ => Vec::new(),
+        };
         for out in [&first, &second] {
-            succeed(&[
-                "experiment",
-                name,
-                "--smoke",
-                "--out",
-                out.to_str().unwrap(),
-            ]);
+            let fixed = ["experiment", name, "--smoke", "--out"];
+            succeed(&[&fixed[..], &[out.to_str().unwrap()], &named].concat());
         }
         assert_equal(&first, &second);
     }

@@ -1,22 +1,27 @@
 //! The same workloads in PyTorch, in turns with ours.
 
 use std::{
-    collections::BTreeMap,
     env,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::{
     process::{self, Process},
-    table::{Row, median},
+    table::{Row, Side},
 };
 use crate::cargo;
 
 /// How PyTorch is used; see `benches/python/peer.py`.
-pub const MODES: [&str; 4] = ["eager", "fused", "compiled", "tuned"];
+pub const MODES: [&str; 6] = ["eager", "fused", "compiled", "tuned", "bf16", "bf16c"];
+
+/// Modes that multiply matrices of 16-bit numbers; all others have 32 bits throughout, as ours.
+pub const HALF: [&str; 2] = ["bf16", "bf16c"];
+
+/// Modes that need a C++ compiler which PyTorch can use.
+const COMPILED: [&str; 2] = ["compiled", "bf16c"];
 
 /// What is installed where PyTorch is missing.
 const PACKAGES: [&str; 2] = ["torch==2.15.0", "numpy"];
@@ -65,7 +70,7 @@ fn pytorch(python: &Path, name: &str, mode: &str, threads: usize) -> Command {
         .arg(cargo::root().join("benches/python/peer.py"))
         .args([name, "--mode", mode, "--threads", &threads])
         .env("OMP_NUM_THREADS", &threads);
-    if mode == "tuned" {
+    if mode == "tuned" || HALF.contains(&mode) {
         // Threads that wait awake, and memory that is kept from step to step.
         command
             .env("OMP_WAIT_POLICY", "active")
@@ -76,6 +81,8 @@ fn pytorch(python: &Path, name: &str, mode: &str, threads: usize) -> Command {
 }
 
 /// Times a workload: in every round each process takes steps for about [`TURN`], one at a time.
+///
+/// A mode that must be compiled, and cannot be here, is said and left out.
 ///
 /// # Errors
 /// If a process fails.
@@ -90,42 +97,26 @@ pub fn compare(
     let mut ours = Turns::start(process::ours(program, threads, &[name]))?;
     let mut theirs = Vec::new();
     for mode in modes {
-        theirs.push(Turns::start(pytorch(python, name, mode, threads))?);
+        match Turns::start(pytorch(python, name, mode, threads)) {
+            Ok(turns) => theirs.push((mode.clone(), turns)),
+            Err(error) if COMPILED.contains(&mode.as_str()) => {
+                eprintln!("workload {name}: mode `{mode}` does not work here: {error:#}");
+            }
+            Err(error) => return Err(error.context(format!("mode `{mode}`"))),
+        }
     }
     for _ in 0..rounds {
         ours.turn()?;
-        for peer in &mut theirs {
+        for (_, peer) in &mut theirs {
             peer.turn()?;
         }
     }
-    let best = theirs
-        .iter()
-        .min_by(|a, b| a.median().total_cmp(&b.median()));
-    let best = best.context("no mode to compare with")?;
-    let ratios = best
-        .times
-        .iter()
-        .zip(&ours.times)
-        .map(|(peer, ours)| peer / ours);
     let limit_ms = ours.process.flops / (limit * 1e6);
-    ensure!(limit_ms > 0.0, "our side names no FLOPs");
-    let pytorch: BTreeMap<String, f64> = modes
-        .iter()
-        .zip(&theirs)
-        .map(|(mode, peer)| (mode.clone(), peer.median()))
+    let theirs = theirs
+        .into_iter()
+        .map(|(mode, peer)| (mode, peer.finish()))
         .collect();
-    Ok(Row {
-        workload: name.to_owned(),
-        ours_ms: ours.median(),
-        pytorch,
-        ratio: median(ratios.collect()),
-        limit_ms,
-        share: limit_ms / ours.median(),
-        peak_mib: ours.process.peak(),
-        pytorch_peak_mib: best.process.peak(),
-        first_step_s: ours.process.first_step,
-        pytorch_first_step_s: best.process.first_step,
-    })
+    Row::of(name, &ours.finish(), &theirs, limit_ms)
 }
 
 /// A process and the times of its rounds, in milliseconds per step.
@@ -155,7 +146,11 @@ impl Turns {
         Ok(())
     }
 
-    fn median(&self) -> f64 {
-        median(self.times.clone())
+    fn finish(self) -> Side {
+        Side {
+            peak_mib: self.process.peak(),
+            first_step_s: self.process.first_step,
+            times: self.times,
+        }
     }
 }

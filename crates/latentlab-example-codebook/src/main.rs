@@ -1,0 +1,18 @@
+//! The program `latentlab` with one more model.
+
+use std::process::ExitCode;
+
+use latentlab_core::Registry;
+
+/// Keeps the memory of a step for the next one; the system's allocator returns it and faults it in
+/// again, which costs more than the arithmetic.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    latentlab_experiment::cli::main(|| {
+        Registry::default()
+            .with(latentlab_models::plugin)?
+            .with(latentlab_example_codebook::plugin)
+    })
+}
