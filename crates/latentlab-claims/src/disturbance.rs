@@ -77,15 +77,23 @@ impl Disturbance {
         for (index, image) in values.chunks_exact_mut(3 * PLANE).enumerate() {
             let mut rng = Rng::stream(seed, self.name(), index as u64);
             match self {
-                Self::Blur => image.chunks_exact_mut(PLANE).for_each(|plane| blur(plane, strength)),
+                Self::Blur => image
+                    .chunks_exact_mut(PLANE)
+                    .for_each(|plane| blur(plane, strength)),
                 Self::Noise => noise(image, strength, &mut rng),
                 Self::Rectangles => rectangles(image, strength, &mut rng),
                 Self::SaltAndPepper => salt_and_pepper(image, strength, &mut rng),
-                Self::Swirl => image.chunks_exact_mut(PLANE).for_each(|plane| swirl(plane, strength)),
+                Self::Swirl => image
+                    .chunks_exact_mut(PLANE)
+                    .for_each(|plane| swirl(plane, strength)),
                 Self::FewerModes => {}
             }
         }
-        Ok(Tensor::from_vec(values, pictures.images.shape(), &Device::Cpu)?)
+        Ok(Tensor::from_vec(
+            values,
+            pictures.images.shape(),
+            &Device::Cpu,
+        )?)
     }
 }
 
@@ -98,7 +106,10 @@ fn fewer_modes(pictures: &Pictures, left_out: f64, seed: u64) -> Result<Tensor> 
     let modes: Vec<Vec<u32>> = of_modes.into_values().collect();
     let order = Rng::stream(seed, "fewer modes", 0).permutation(modes.len());
     let kept = ((1.0 - left_out) * modes.len() as f64).round().max(1.0) as usize;
-    let kept = order.iter().take(kept).flat_map(|mode| &modes[*mode as usize]);
+    let kept = order
+        .iter()
+        .take(kept)
+        .flat_map(|mode| &modes[*mode as usize]);
     let kept: Vec<u32> = kept.copied().collect();
     let places: Vec<u32> = kept.into_iter().cycle().take(pictures.count()).collect();
     Ok(pictures.select(&places)?.images)
@@ -118,7 +129,10 @@ fn blur(plane: &mut [f32], deviation: f64) {
                 f64::from(before[line * across + at * along])
             };
             let start = place as isize - reach;
-            let mixed = weights.iter().zip(start..).map(|(weight, at)| weight * value(at));
+            let mixed = weights
+                .iter()
+                .zip(start..)
+                .map(|(weight, at)| weight * value(at));
             plane[line * across + place * along] = mixed.sum::<f64>() as f32;
         }
     }
@@ -172,7 +186,10 @@ fn swirl(plane: &mut [f32], angle: f64) {
         let (y, x) = ((at / SIDE) as f64 - middle, (at % SIDE) as f64 - middle);
         let turn = angle * (1.0 - x.hypot(y) / (SIDE as f64 / 2.0)).max(0.0);
         let (sine, cosine) = turn.sin_cos();
-        let (row, column) = (middle + x * sine + y * cosine, middle + x * cosine - y * sine);
+        let (row, column) = (
+            middle + x * sine + y * cosine,
+            middle + x * cosine - y * sine,
+        );
         let (top, left) = (row.floor(), column.floor());
         let (down, right) = (row - top, column - left);
         let line = |row: f64| value(row, left) * (1.0 - right) + value(row, left + 1.0) * right;
@@ -208,7 +225,10 @@ mod tests {
                 let after = values(&after);
                 assert_eq!(after, values(&again));
                 assert!(after.iter().all(|value| (0.0..=1.0).contains(value)));
-                let changes = before.iter().zip(&after).map(|(a, b)| f64::from(a - b).powi(2));
+                let changes = before
+                    .iter()
+                    .zip(&after)
+                    .map(|(a, b)| f64::from(a - b).powi(2));
                 let change: f64 = changes.sum();
                 // Repeated pictures are others, not changed ones.
                 assert!(
@@ -285,7 +305,10 @@ mod tests {
         // Five rectangles of a sixteenth each, some of which overlap.
         assert!((0.2..5.0 / 16.0).contains(&covered), "{covered}");
         // Five standard errors of √(0.05·0.95/102400).
-        assert!((black - 0.05).abs() < 0.0035 && (white - 0.05).abs() < 0.0035, "{black} {white}");
+        assert!(
+            (black - 0.05).abs() < 0.0035 && (white - 0.05).abs() < 0.0035,
+            "{black} {white}"
+        );
     }
 
     #[test]

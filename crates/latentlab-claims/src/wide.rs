@@ -66,7 +66,8 @@ mod tests {
 
     fn normal(items: usize, values: usize, seed: u64) -> Tensor {
         let mut rng = Rng::stream(seed, "test", 0);
-        rng.normal((items, values), DType::F64, &Device::Cpu).unwrap()
+        rng.normal((items, values), DType::F64, &Device::Cpu)
+            .unwrap()
     }
 
     #[test]
@@ -76,8 +77,14 @@ mod tests {
             let b = (normal(second, values, 2) * 1.5 + 0.3).unwrap();
             let moments = |set: &Tensor| Moments::of(&Features::of(set).unwrap()).unwrap();
             let expected = frechet_distance(&moments(&a), &moments(&b)).unwrap().value;
-            let found = Wide::of(&a).unwrap().frechet(&Wide::of(&b).unwrap()).unwrap();
-            assert!((found / expected - 1.0).abs() < 1e-10, "{found}, not {expected}");
+            let found = Wide::of(&a)
+                .unwrap()
+                .frechet(&Wide::of(&b).unwrap())
+                .unwrap();
+            assert!(
+                (found / expected - 1.0).abs() < 1e-10,
+                "{found}, not {expected}"
+            );
         }
     }
 
