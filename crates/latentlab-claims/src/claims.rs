@@ -3,6 +3,7 @@
 mod bottleneck;
 mod density;
 mod distribution;
+mod disturbances;
 mod dying_gradient;
 mod equilibrium;
 mod fixed_generator;
@@ -22,7 +23,7 @@ use toml::Table;
 use crate::Claim;
 
 /// Every claim.
-pub const CLAIMS: [Claim; 11] = [
+pub const CLAIMS: [Claim; 12] = [
     bottleneck::CLAIM,
     manifold::CLAIM,
     holes::CLAIM,
@@ -34,6 +35,7 @@ pub const CLAIMS: [Claim; 11] = [
     equilibrium::CLAIM,
     dying_gradient::CLAIM,
     noise::CLAIM,
+    disturbances::CLAIM,
 ];
 
 /// The models that claims need beside the built-in ones.

@@ -8,19 +8,22 @@
 //!
 //! ```
 //! let names: Vec<_> = latentlab_claims::CLAIMS.iter().map(|claim| claim.name).collect();
-//! assert_eq!(names.len(), 11);
+//! assert_eq!(names.len(), 12);
 //! assert_eq!(names[0], "bottleneck");
 //! ```
 
 mod chart;
 mod claims;
 mod digits;
+mod disturbance;
 mod finding;
 mod foreign;
+mod held_out;
 mod lab;
 mod page;
 mod quality;
 mod scale;
+mod wide;
 
 pub use chart::{Chart, Form, Series};
 pub use claims::CLAIMS;

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Binarise, Folder, Idx, Mnist, Npz, Synthetic};
+use crate::{Binarise, Folder, Idx, Mnist, Npz, Shapes, Synthetic};
 
 /// Where data come from and what is done to them.
 ///
@@ -45,6 +45,8 @@ pub enum Source {
     Spiral(Synthetic),
     /// A loaded die.
     Dice(Synthetic),
+    /// Drawn colour pictures.
+    Shapes(Shapes),
 }
 
 /// The keys that every source has.
@@ -82,7 +84,7 @@ impl Default for Options {
     }
 }
 
-const SUMMARIES: [(&str, &str); 8] = [
+const SUMMARIES: [(&str, &str); 9] = [
     (
         "mnist",
         "handwritten digits, 28x28 grey: 60,000 and 10,000, part of the program",
@@ -106,6 +108,10 @@ const SUMMARIES: [(&str, &str); 8] = [
     ),
     ("spiral", "two arms of a spiral of radius 1, deviation 0.02"),
     ("dice", "a die loaded 1:1:1:0:0:3, as one-hot images"),
+    (
+        "shapes",
+        "drawn colour pictures of shapes with textures, 60 classes, 32x32: 48,000 and 6,000",
+    ),
 ];
 
 /// Name and one-line summary of every source.
@@ -133,6 +139,7 @@ pub fn schema(name: &str) -> Result<Schema> {
         "folder" => schema_for!(Keys<Folder>),
         "npz" => schema_for!(Keys<Npz>),
         "ring" | "grid" | "spiral" | "dice" => schema_for!(Keys<Synthetic>),
+        "shapes" => schema_for!(Keys<Shapes>),
         _ => return Err(unknown_source(name)),
     })
 }
@@ -178,6 +185,7 @@ impl DataConfig {
             "grid" => Source::Grid(from_table("data", own_keys)?),
             "spiral" => Source::Spiral(from_table("data", own_keys)?),
             "dice" => Source::Dice(from_table("data", own_keys)?),
+            "shapes" => Source::Shapes(from_table("data", own_keys)?),
             _ => return Err(unknown_source(name)),
         };
         Ok(Self {
@@ -266,7 +274,7 @@ mod tests {
         assert_eq!(
             message(toml::toml! { name = "mnits" }),
             "`data.name`: no source `mnits`, did you mean `mnist`?; known: mnist, idx, folder, \
-             npz, ring, grid, spiral, dice"
+             npz, ring, grid, spiral, dice, shapes"
         );
     }
 

@@ -53,6 +53,7 @@ impl Dataset {
             Source::Grid(counts) => points::grid(counts, seed),
             Source::Spiral(counts) => points::spiral(counts, seed),
             Source::Dice(counts) => dice::load(counts, seed),
+            Source::Shapes(source) => source.load(seed),
         }?;
         check(&options, &loaded)?;
         let mut rng = Rng::stream(seed, "data/validation", 0);

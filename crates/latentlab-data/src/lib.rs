@@ -1,7 +1,7 @@
 //! Data sets in memory, and endless seeded streams of batches from them.
 //!
 //! A [`DataConfig`] names a source: MNIST, which comes with the crate, IDX files, a folder of images,
-//! an `.npz` file, or samples of a known distribution. [`Dataset::open`] reads it whole; a [`Loader`]
+//! an `.npz` file, drawn pictures, or samples of a known distribution. [`Dataset::open`] reads it whole; a [`Loader`]
 //! draws training batches, and [`Dataset::batches`] goes through a split once for evaluation. Batch k
 //! of a loader is a pure function of the seed and k, so that a run resumes exactly where it stopped.
 //!
@@ -39,6 +39,7 @@ mod npz;
 mod order;
 mod points;
 mod prefetch;
+mod shapes;
 mod shift;
 mod split;
 mod synthetic;
@@ -56,4 +57,5 @@ pub use npz::Npz;
 pub use points::{
     GRID_DEVIATION, RING_DEVIATION, SPIRAL_DEVIATION, grid_modes, ring_modes, spiral_point,
 };
+pub use shapes::Shapes;
 pub use synthetic::Synthetic;

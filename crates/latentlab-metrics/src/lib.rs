@@ -75,6 +75,7 @@ mod moments;
 mod principal;
 mod reconstruction;
 mod representation;
+mod resize;
 mod samples;
 mod scores;
 mod similarity;
@@ -92,6 +93,7 @@ pub use moments::Moments;
 pub use principal::PrincipalComponents;
 pub use reconstruction::{peak_signal_to_noise, squared_error, structural_similarity};
 pub use representation::{Labelled, LinearProbe, neighbour_accuracy};
+pub use resize::resized;
 pub use samples::{
     ClassCounts, DensityCoverage, KernelDistance, Memorisation, Neighbour, PixelDeviation,
     PrecisionRecall, Subsets, class_divergence, classifier_score, confident_share,

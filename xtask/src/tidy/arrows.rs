@@ -4,7 +4,8 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Each crate with the workspace crates that it may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("latentlab-shapes", &[]),
     ("latentlab-tensor", &[]),
     ("latentlab-losses", &["latentlab-tensor"]),
     ("latentlab-core", &["latentlab-tensor"]),
@@ -12,7 +13,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
         "latentlab-models",
         &["latentlab-core", "latentlab-losses", "latentlab-tensor"],
     ),
-    ("latentlab-data", &["latentlab-core", "latentlab-tensor"]),
+    (
+        "latentlab-data",
+        &["latentlab-core", "latentlab-shapes", "latentlab-tensor"],
+    ),
     ("latentlab-train", &["latentlab-core", "latentlab-tensor"]),
     (
         "latentlab-metrics",
@@ -65,6 +69,7 @@ const ALL: &[&str] = &[
     "latentlab-losses",
     "latentlab-metrics",
     "latentlab-models",
+    "latentlab-shapes",
     "latentlab-tensor",
     "latentlab-train",
 ];
