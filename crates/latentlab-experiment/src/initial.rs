@@ -82,9 +82,13 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
         )));
     }
     config.sha256 = Some(sha256.clone());
-    let mut all = session.store.tensors();
-    let parameters = taken.len();
-    let run = config.run.clone();
+    let (parameters, run) = (taken.len(), config.run.clone());
+    let mut all = BTreeMap::new();
+    if !config.only.is_empty() {
+        for (path, tensor) in session.store.tensors() {
+            all.insert(path, tensor.copy()?);
+        }
+    }
     all.extend(taken);
     let differs = |error: latentlab_tensor::Error| {
         wrong(format!(

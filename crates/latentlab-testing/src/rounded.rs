@@ -248,7 +248,15 @@ impl Rounded {
         assert_eq!(found.len(), value.len(), "{name}");
         // The value was itself computed in f64, with as many roundings.
         let both = 1.0 + Unit::F64.roundoff() / self.unit.roundoff();
-        if std::env::var("RATIO").is_ok() { let w = found.iter().zip(&value).zip(&error).map(|((f,v),e)| (f-v).abs()/e.max(1e-300)).fold(0.0,f64::max); eprintln!("RATIO {:?} {name} {w}", self.unit); }
+        if std::env::var("RATIO").is_ok() {
+            let w = found
+                .iter()
+                .zip(&value)
+                .zip(&error)
+                .map(|((f, v), e)| (f - v).abs() / e.max(1e-300))
+                .fold(0.0, f64::max);
+            eprintln!("RATIO {:?} {name} {w}", self.unit);
+        }
         for (place, ((found, value), error)) in found.iter().zip(value).zip(error).enumerate() {
             assert!(
                 (found - value).abs() <= both * error,
@@ -300,7 +308,10 @@ mod tests {
     #[test]
     #[should_panic(expected = "the sum, value 0: 3701.5 is not")]
     fn a_term_left_out_is_noticed() {
-        rounded(&X).sum(&[0]).unwrap().assert_holds("the sum", &[3701.5]);
+        rounded(&X)
+            .sum(&[0])
+            .unwrap()
+            .assert_holds("the sum", &[3701.5]);
     }
 
     #[test]

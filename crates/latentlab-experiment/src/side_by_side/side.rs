@@ -21,7 +21,7 @@ pub(super) struct Side {
     /// What it is called beside the others.
     pub(super) name: String,
     /// The directory as it was given.
-    path: String,
+    pub(super) path: String,
     /// What `run.json` says.
     pub(super) record: RunRecord,
     /// Every key of its experiment.
@@ -105,7 +105,7 @@ const KEYS_IN_A_NAME: usize = 3;
 pub(super) fn tell_apart(sides: &mut [Side]) {
     let configs: Vec<BTreeMap<_, _>> = sides.iter().map(Side::keys).collect();
     let mut keys = differing_keys(&configs);
-    keys.retain(|key| key != "summary");
+    keys.retain(|key| !["summary", "expect"].contains(&key.as_str()));
     if (1..=KEYS_IN_A_NAME).contains(&keys.len()) {
         let unnamed = sides.iter_mut().zip(configs);
         for (side, config) in unnamed.filter(|(side, _)| side.record.name.is_none()) {

@@ -26,14 +26,15 @@ pub(super) fn runs(sides: &[Side]) -> String {
         format!(
             "<tr><th scope=\"row\">{}</th><td>{experiment}</td><td>{}</td>\
              <td><span class=\"status {status}\">{status}</span></td>\
-             <td>{} of {}</td></tr>\n",
+             <td>{} of {}</td><td>{}</td></tr>\n",
             name(place, side),
             escape(&seed),
             side.step(),
-            side.steps()
+            side.steps(),
+            escape(&side.path)
         )
     });
-    let columns = ["run", "experiment", "seed", "status", "step"];
+    let columns = ["run", "experiment", "seed", "status", "step", "directory"];
     table(&columns.map(str::to_owned), &rows.collect::<String>())
 }
 
