@@ -95,7 +95,7 @@ mod trainer;
 
 pub use checkpoint::{CheckpointStore, Retention, Snapshot};
 pub use config::TrainConfig;
-pub use ema::{Ema, EmaConfig};
+pub use ema::{Ema, EmaConfig, keep_older_meaning};
 pub use error::{Error, LossHistory, Result};
 pub use gradients::Gradients;
 pub use observers::{Observer, View};
