@@ -50,6 +50,7 @@ fn average(criterion: &mut Criterion) {
         let config = EmaConfig {
             decay: 0.999,
             warmup: 0,
+            ramp: false,
         };
         let ema = Ema::new(&live, &averaged, config).expect("the same paths");
         group.bench_function(BenchmarkId::from_parameter(name(shape)), |bencher| {

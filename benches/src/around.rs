@@ -12,7 +12,9 @@ use latentlab_data::{DataConfig, Dataset, Loader};
 use latentlab_tensor::ParamStore;
 use latentlab_train::{
     Observer, PhaseTrainer, Run, StepReport, TrainConfig, Trainer,
-    observers::{Collapse, Divergence, MetricsFile, Progress, Scalars, StopConfig, StopRules},
+    observers::{
+        Collapse, Divergence, EXPLOSION, MetricsFile, Progress, Scalars, StopConfig, StopRules,
+    },
     run,
 };
 
@@ -48,7 +50,7 @@ pub fn share_around_steps() -> Result<f64> {
     let file = std::env::temp_dir().join(name);
     let mut observers: Vec<Box<dyn Observer>> = vec![
         Box::new(Scalars::new(10)),
-        Box::new(Divergence { every: 500 }),
+        Box::new(Divergence::new(500, EXPLOSION)),
         Box::new(Collapse::default()),
         Box::new(StopRules::new(StopConfig::default())),
         Box::new(MetricsFile::open(&file, 0, 500, None)?),

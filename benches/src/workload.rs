@@ -12,7 +12,7 @@ use latentlab_core::{
 use latentlab_tensor::{ParamStore, Rng};
 use latentlab_train::{
     Observer, PhaseTrainer, Run, TrainConfig, Trainer,
-    observers::{Divergence, Scalars},
+    observers::{Divergence, EXPLOSION, Scalars},
     run,
 };
 
@@ -225,7 +225,7 @@ impl Workload {
             store,
             trainer,
             observers: vec![
-                Box::new(Divergence { every: 100 }),
+                Box::new(Divergence::new(100, EXPLOSION)),
                 Box::new(Scalars::new(10)),
             ],
         })

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{EmaConfig, OptimizerConfig};
+use crate::{EmaConfig, OptimizerConfig, Schedule};
 
 /// How a model is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,13 +54,50 @@ impl TrainConfig {
         }
     }
 
+    /// Whether the learning rate of a group follows the number of steps of the run.
+    ///
+    /// # Errors
+    /// As [`optimizer_of`](Self::optimizer_of).
+    pub fn ends_with_the_run(&self) -> latentlab_core::Result<bool> {
+        let common = OptimizerConfig::from_table("optimizer", &self.optimizer)?;
+        let mut ends = common.schedule.ends_with_the_run();
+        for group in self.optimizers.keys() {
+            ends |= self.optimizer_of(group)?.schedule.ends_with_the_run();
+        }
+        Ok(ends)
+    }
+
+    /// The configuration, with all defaults written out, in which every schedule is what `change`
+    /// makes of it: [`Schedule::stretched`] or [`Schedule::restarted`], for a run that goes on beyond
+    /// its end.
+    ///
+    /// # Errors
+    /// As [`optimizer_of`](Self::optimizer_of).
+    pub fn with_schedules(
+        &self,
+        change: impl Fn(Schedule) -> Schedule,
+    ) -> latentlab_core::Result<Self> {
+        let changed = |mut config: OptimizerConfig| {
+            config.schedule = change(config.schedule);
+            config
+        };
+        self.resolve_with(changed)
+    }
+
     /// The configuration with all defaults written out.
     ///
     /// # Errors
     /// As [`optimizer_of`](Self::optimizer_of).
     pub fn resolve(&self) -> latentlab_core::Result<Self> {
+        self.resolve_with(|config| config)
+    }
+
+    fn resolve_with(
+        &self,
+        change: impl Fn(OptimizerConfig) -> OptimizerConfig,
+    ) -> latentlab_core::Result<Self> {
         let table = |config: OptimizerConfig| {
-            Table::try_from(config)
+            Table::try_from(change(config))
                 .map_err(|error| latentlab_core::Error::config("optimizer", error.to_string()))
         };
         let mut optimizers = BTreeMap::new();
@@ -100,10 +137,7 @@ fn leave_behind(common: &mut Table, own: &Table, default_name: &str, shared: &[&
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Schedule,
-        optimizer::{Adam, Rule, Sgd},
-    };
+    use crate::optimizer::{Adam, Rule, Sgd};
 
     fn config(text: &str) -> TrainConfig {
         toml::from_str(text).expect("the text is valid TOML of a TrainConfig")
@@ -166,6 +200,7 @@ mod tests {
             warmup: 0,
             last: 0.1,
             steps: None,
+            begin: 0,
         };
         assert_eq!(discriminator.schedule, linear);
     }
@@ -180,6 +215,7 @@ mod tests {
             warmup: 7,
             last: 0.0,
             steps: None,
+            begin: 0,
         };
         assert_eq!(config.optimizer_of("generator").unwrap().schedule, cosine);
     }
@@ -218,6 +254,10 @@ mod tests {
                 "optimizer.schedule = { name = \"step\", every = 0, factor = 0.5 }",
                 "`optimizer.schedule.every`",
             ),
+            (
+                "optimizer.schedule = { name = \"cosine\", begin = 9, steps = 9 }",
+                "`optimizer.schedule.begin`: 9 is not below `steps`, 9",
+            ),
         ] {
             let message = refusal(text);
             assert!(message.starts_with(key), "{text}: {message}");
@@ -239,5 +279,34 @@ mod tests {
                 config.optimizer_of(group).unwrap()
             );
         }
+    }
+
+    #[test]
+    fn every_schedule_of_a_run_that_goes_on_can_be_changed() {
+        let config = config(
+            "optimizer.schedule = { name = \"cosine\", steps = 100 }
+             optimizers.generator.schedule = { name = \"linear\", warmup = 3 }
+             optimizers.discriminator.schedule = { name = \"constant\" }",
+        );
+        assert!(config.ends_with_the_run().unwrap());
+        let restarted = config.with_schedules(|one| one.restarted(100)).unwrap();
+        let schedule = |group| restarted.optimizer_of(group).unwrap().schedule;
+        let cosine = Schedule::Cosine {
+            warmup: 0,
+            last: 0.0,
+            steps: None,
+            begin: 100,
+        };
+        assert_eq!(schedule("encoder"), cosine);
+        let linear = Schedule::Linear {
+            warmup: 3,
+            last: 0.0,
+            steps: None,
+            begin: 100,
+        };
+        assert_eq!(schedule("generator"), linear);
+        assert_eq!(schedule("discriminator"), Schedule::Constant { warmup: 0 });
+        let own = self::config("optimizer.schedule = { name = \"cosine\", steps = 100 }");
+        assert!(!own.ends_with_the_run().unwrap());
     }
 }

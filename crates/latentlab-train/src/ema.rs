@@ -1,29 +1,19 @@
 //! A running average of the parameters, which samples better than the parameters themselves.
 
+mod config;
+
+pub use config::{EmaConfig, keep_older_meaning};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor, Var};
 use latentlab_tensor::{ParamStore, Parameter, vectorised};
 use num_traits::Float;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Result,
     parallel::{Arrays, Element, TOGETHER, for_each_chunk, in_place, real, with_memory},
 };
-
-/// How the running average forgets.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmaConfig {
-    /// The share of the average that a step keeps, 0 to 1; it remembers about `1 / (1 - decay)`
-    /// steps.
-    pub decay: f64,
-    /// Steps during which the average is a plain copy, so that it forgets the initial values.
-    #[serde(default)]
-    pub warmup: u64,
-}
 
 /// Averages one parameter store into another: `average ← decay · average + (1 - decay) · live`.
 ///
@@ -97,10 +87,7 @@ impl Ema {
 
     /// The averages, and how they take in the parameters of step `step`.
     pub(crate) fn averages(&self, step: u64) -> Averages<'_> {
-        let decay = match step <= self.config.warmup {
-            true => 0.0,
-            false => self.config.decay,
-        };
+        let decay = self.config.decay_at(step);
         Averages { ema: self, decay }
     }
 }
@@ -221,6 +208,7 @@ mod tests {
                 EmaConfig {
                     decay: 0.9,
                     warmup: 0,
+                    ramp: false,
                 },
             )
             .unwrap();
@@ -249,6 +237,7 @@ mod tests {
             EmaConfig {
                 decay: 0.9,
                 warmup: 2,
+                ramp: false,
             },
         )
         .unwrap();
@@ -263,6 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn a_ramped_average_of_a_short_run_is_one_over_its_end() {
+        let (live, averaged) = stores(DType::F64);
+        let config = EmaConfig {
+            decay: 0.999,
+            warmup: 0,
+            ramp: true,
+        };
+        let ema = Ema::new(&live, &averaged, config).unwrap();
+        fill(&averaged, 0.0);
+        let mut want = 0.0;
+        for step in 1..=90 {
+            fill(&live, f64::from(step));
+            ema.update(step as u64).unwrap();
+            let decay = (1.0 + f64::from(step)) / (10.0 + f64::from(step));
+            want = decay * want + (1.0 - decay) * f64::from(step);
+        }
+        let have = values(&averaged, "weight")[0];
+        assert!((have - want).abs() < 1e-9, "{have} is not {want}");
+        // Without a ramp it would be 4.
+        assert!(have > 80.0, "{have}");
+    }
+
+    #[test]
     fn averaging_leaves_the_live_parameters_alone() {
         let (live, averaged) = stores(DType::F32);
         let before = values(&live, "weight");
@@ -272,6 +284,7 @@ mod tests {
             EmaConfig {
                 decay: 0.5,
                 warmup: 0,
+                ramp: false,
             },
         )
         .unwrap();
@@ -286,6 +299,7 @@ mod tests {
         let config = EmaConfig {
             decay: 1.5,
             warmup: 0,
+            ramp: false,
         };
         let message = Ema::new(&live, &averaged, config).unwrap_err().to_string();
         assert_eq!(message, "`ema.decay`: 1.5 is not in the range 0 to 1");
@@ -293,6 +307,7 @@ mod tests {
         let config = EmaConfig {
             decay: 0.5,
             warmup: 0,
+            ramp: false,
         };
         let message = Ema::new(&live, &averaged, config).unwrap_err().to_string();
         assert_eq!(

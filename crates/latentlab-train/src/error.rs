@@ -1,6 +1,8 @@
 //! What can go wrong while a model trains.
 
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
+
+use crate::numbers::shown;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -41,14 +43,15 @@ pub enum Error {
         /// The phases that should move it.
         phases: Vec<&'static str>,
     },
-    /// A loss or a parameter is no longer finite.
+    /// A loss or a parameter is no longer finite, or a loss has exploded.
     #[error(
         "phase `{phase}` diverged at step {step}: {}; try a lower learning rate or \
-         `optimizer.clip_norm`",
-        symptoms(*loss, parameter.as_deref())
+         `optimizer.clip_norm`{}",
+        symptoms(*loss, parameter.as_deref(), history.as_ref()),
+        way_out(history.as_ref())
     )]
     Diverged {
-        /// The phase whose loss or parameters are not finite.
+        /// The phase whose loss has exploded, or whose loss or parameters are not finite.
         phase: String,
         /// Number of the step, from 1.
         step: u64,
@@ -56,6 +59,8 @@ pub enum Error {
         parameter: Option<String>,
         /// The phase's loss in this step, if it was due.
         loss: Option<f64>,
+        /// What the phase's loss was before, as far as is known.
+        history: Option<LossHistory>,
     },
     /// A checkpoint is incomplete, altered, or from another model.
     #[error("{}: {problem}", file.display())]
@@ -110,11 +115,54 @@ fn quoted(phases: &[&str]) -> String {
     format!("phase {}", names.join(" or "))
 }
 
-fn symptoms(loss: Option<f64>, parameter: Option<&str>) -> String {
-    let loss = loss.map(|loss| format!("loss is {loss}"));
+fn symptoms(loss: Option<f64>, parameter: Option<&str>, history: Option<&LossHistory>) -> String {
+    let loss = loss.map(|loss| format!("loss is {}", shown(loss)));
     let parameter = parameter.map(|path| format!("first bad parameter `{path}`"));
-    let symptoms: Vec<String> = loss.into_iter().chain(parameter).collect();
+    let symptoms = loss.into_iter().chain(parameter);
+    let symptoms: Vec<String> = symptoms
+        .chain(history.map(LossHistory::to_string))
+        .collect();
     symptoms.join(", ")
+}
+
+fn way_out(history: Option<&LossHistory>) -> &'static str {
+    match history {
+        Some(history) if history.exploded > 0 => {
+            ", or let it go on with another factor in `stop.explosion` (0: whatever the loss)"
+        }
+        _ => "",
+    }
+}
+
+/// What a phase's loss was before it diverged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossHistory {
+    /// The loss in the first step in which the phase ran.
+    pub first: f64,
+    /// The median of the records before, of the last thousand that had not exploded.
+    pub median: f64,
+    /// Records in a row that have exploded since.
+    pub exploded: u32,
+    /// The size of a loss beyond which a record has exploded.
+    pub limit: f64,
+}
+
+impl fmt::Display for LossHistory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            first,
+            median,
+            exploded,
+            limit,
+        } = self;
+        let (first, median, limit) = (shown(*first), shown(*median), shown(*limit));
+        write!(f, "after {first} at first and a median of {median} before")?;
+        match exploded {
+            0 => Ok(()),
+            1 => write!(f, " (beyond {limit} in the last record)"),
+            records => write!(f, " (beyond {limit} in {records} records in a row)"),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,11 +176,35 @@ mod tests {
             step: 812,
             parameter: Some("generator.0.weight".to_owned()),
             loss: Some(f64::NAN),
+            history: None,
         };
         assert_eq!(
             error.to_string(),
             "phase `generator` diverged at step 812: loss is NaN, first bad parameter \
              `generator.0.weight`; try a lower learning rate or `optimizer.clip_norm`"
+        );
+    }
+
+    #[test]
+    fn an_explosion_names_the_losses_before_and_the_key_that_allows_it() {
+        let error = Error::Diverged {
+            phase: "ae".to_owned(),
+            step: 50,
+            parameter: None,
+            loss: Some(6e27),
+            history: Some(LossHistory {
+                first: 21.25,
+                median: 20.5,
+                exploded: 5,
+                limit: 2.125e7,
+            }),
+        };
+        assert_eq!(
+            error.to_string(),
+            "phase `ae` diverged at step 50: loss is 6.000e27, after 21.25 at first and a median \
+             of 20.5 before (beyond 2.125e7 in 5 records in a row); try a lower learning rate or \
+             `optimizer.clip_norm`, or let it go on with another factor in `stop.explosion` (0: \
+             whatever the loss)"
         );
     }
 }

@@ -80,6 +80,7 @@ pub mod durable;
 mod ema;
 mod error;
 mod gradients;
+pub mod numbers;
 pub mod observers;
 pub mod optimizer;
 mod parallel;
@@ -94,8 +95,8 @@ mod trainer;
 
 pub use checkpoint::{CheckpointStore, Retention, Snapshot};
 pub use config::TrainConfig;
-pub use ema::{Ema, EmaConfig};
-pub use error::{Error, Result};
+pub use ema::{Ema, EmaConfig, keep_older_meaning};
+pub use error::{Error, LossHistory, Result};
 pub use gradients::Gradients;
 pub use observers::{Observer, View};
 pub use optimizer::{Optimizer, OptimizerConfig, Rule};

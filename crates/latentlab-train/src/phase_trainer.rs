@@ -339,6 +339,7 @@ mod tests {
             let config = EmaConfig {
                 decay: 0.9,
                 warmup: 2,
+                ramp: false,
             };
             let ema = || Ema::new(&store, &averaged, config).unwrap();
             let mut trainer = PhaseTrainer::new(&model, &store, &TrainConfig::default(), 10, 1);

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 /// schedule. So `t/T` is 0 at the step `warmup + 1`, still `1 - 1/T` at the step `steps`, and `final`
 /// is reached at `steps + 1`, as PyTorch reaches it after `T_max` calls: a schedule as long as the
 /// run ends just before it.
+///
+/// A schedule that ends may begin late: the factor is 1 up to the step `begin`, from where the
+/// schedule, warm-up included, counts its steps. A run that was to end and goes on
+/// [restarts](Self::restarted) it so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
@@ -31,6 +35,9 @@ pub enum Schedule {
         /// The last step before `final`; the last step of the run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u64>,
+        /// The step that the schedule counts from; the factor is 1 until then.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        begin: u64,
     },
     /// `final + (1 - final) (1 + cos(π t/T)) / 2`, then `final` (Loshchilov and Hutter 2017, eq. 5,
     /// without restarts).
@@ -44,6 +51,9 @@ pub enum Schedule {
         /// The last step before `final`; the last step of the run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         steps: Option<u64>,
+        /// The step that the schedule counts from; the factor is 1 until then.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        begin: u64,
     },
     /// `factor^⌊t/every⌋`.
     Step {
@@ -66,6 +76,14 @@ impl Default for Schedule {
 impl Schedule {
     /// The factor in step `step` (from 1) of a run of `total_steps`, in `[0, 1]`.
     pub fn factor(&self, step: u64, total_steps: u64) -> f64 {
+        let begin = match *self {
+            Self::Linear { begin, .. } | Self::Cosine { begin, .. } => begin,
+            Self::Constant { .. } | Self::Step { .. } => 0,
+        };
+        if step <= begin && begin > 0 {
+            return 1.0;
+        }
+        let step = step - begin;
         let warmup = match *self {
             Self::Constant { warmup }
             | Self::Linear { warmup, .. }
@@ -77,7 +95,8 @@ impl Schedule {
         }
         let since = step.saturating_sub(1 + warmup);
         let progress = |steps: Option<u64>| {
-            let span = steps.unwrap_or(total_steps).saturating_sub(warmup);
+            let end = steps.unwrap_or(total_steps).saturating_sub(begin);
+            let span = end.saturating_sub(warmup);
             (since as f64 / span.max(1) as f64).min(1.0)
         };
         match *self {
@@ -91,6 +110,33 @@ impl Schedule {
         }
     }
 
+    /// Whether the factor follows the number of steps of the run, so that a run of more steps is
+    /// another run.
+    pub fn ends_with_the_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Linear { steps: None, .. } | Self::Cosine { steps: None, .. }
+        )
+    }
+
+    /// The schedule that begins anew after `step`, warm-up included, and ends with the run; a
+    /// schedule without an end stays as it is.
+    pub fn restarted(mut self, step: u64) -> Self {
+        if let Self::Linear { begin, steps, .. } | Self::Cosine { begin, steps, .. } = &mut self {
+            (*begin, *steps) = (step, None);
+        }
+        self
+    }
+
+    /// The schedule that ends with the run, as if it had done so from its beginning; a schedule
+    /// without an end stays as it is.
+    pub fn stretched(mut self) -> Self {
+        if let Self::Linear { steps, .. } | Self::Cosine { steps, .. } = &mut self {
+            *steps = None;
+        }
+        self
+    }
+
     /// What is wrong with the values, with the key it is about.
     pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
         let unit = |key, value: f64| {
@@ -99,11 +145,29 @@ impl Schedule {
         };
         match *self {
             Self::Constant { .. } => None,
+            Self::Linear {
+                begin,
+                steps: Some(steps),
+                ..
+            }
+            | Self::Cosine {
+                begin,
+                steps: Some(steps),
+                ..
+            } if begin > 0 && begin >= steps => {
+                let problem = format!("{begin} is not below `steps`, {steps}");
+                Some(("begin", problem))
+            }
             Self::Linear { last, .. } | Self::Cosine { last, .. } => unit("final", last),
             Self::Step { every: 0, .. } => Some(("every", "must be at least 1".to_owned())),
             Self::Step { factor, .. } => unit("factor", factor),
         }
     }
+}
+
+/// For keys that are written only where they say something.
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 #[cfg(test)]
@@ -133,6 +197,7 @@ mod tests {
             warmup: 0,
             last: 0.1,
             steps: None,
+            begin: 0,
         };
         for (step, want) in (1..).zip(reference) {
             let have = schedule.factor(step, 10);
@@ -156,6 +221,7 @@ mod tests {
             warmup: 0,
             last: 0.5,
             steps: Some(4),
+            begin: 0,
         };
         let factors: Vec<f64> = (1..=7).map(|step| schedule.factor(step, 100)).collect();
         assert_eq!(factors, [1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5]);
@@ -168,6 +234,7 @@ mod tests {
                 warmup: 2,
                 last: 0.0,
                 steps,
+                begin: 0,
             };
             let factors: Vec<f64> = (1..=8).map(|step| schedule.factor(step, 6)).collect();
             assert_eq!(factors, [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]);
@@ -185,20 +252,78 @@ mod tests {
         assert_eq!(factors, [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]);
     }
 
+    #[test]
+    fn a_late_schedule_is_the_same_schedule_so_many_steps_later() {
+        let text = |name: &str, begin: u64, steps: &str| -> Schedule {
+            let text =
+                format!("name = '{name}'\nwarmup = 3\nfinal = 0.1\nbegin = {begin}\n{steps}");
+            toml::from_str(&text).unwrap()
+        };
+        for name in ["linear", "cosine"] {
+            let (early, late) = (text(name, 0, ""), text(name, 100, ""));
+            let (ending, late_ending) =
+                (text(name, 0, "steps = 9"), text(name, 100, "steps = 109"));
+            for step in 1..=30 {
+                assert_eq!(
+                    late.factor(100 + step, 120),
+                    early.factor(step, 20),
+                    "{step}"
+                );
+                let ended = late_ending.factor(100 + step, 500);
+                assert_eq!(ended, ending.factor(step, 20), "{step}");
+            }
+            assert!((1..=100).all(|step| late.factor(step, 120) == 1.0));
+        }
+    }
+
+    #[test]
+    fn a_finished_schedule_can_be_restarted_or_stretched() {
+        let ended: Schedule = toml::from_str("name = 'linear'\nsteps = 4").unwrap();
+        assert!(!ended.ends_with_the_run());
+        let restarted = ended.clone().restarted(4);
+        assert!(restarted.ends_with_the_run());
+        let factors: Vec<f64> = (5..=9).map(|step| restarted.factor(step, 8)).collect();
+        assert_eq!(factors, [1.0, 0.75, 0.5, 0.25, 0.0]);
+        let stretched = ended.stretched();
+        let factors: Vec<f64> = (5..=9).map(|step| stretched.factor(step, 8)).collect();
+        assert_eq!(factors, [0.5, 0.375, 0.25, 0.125, 0.0]);
+        // Once more after the second end.
+        let again = restarted.restarted(8);
+        assert_eq!(
+            [9, 10, 11].map(|step| again.factor(step, 10)),
+            [1.0, 0.5, 0.0]
+        );
+        let constant = Schedule::Constant { warmup: 3 };
+        assert_eq!(constant.clone().restarted(9), constant);
+        assert!(!constant.ends_with_the_run());
+    }
+
+    #[test]
+    fn a_schedule_from_the_start_keeps_its_bytes() {
+        let text = "name = \"cosine\"\nwarmup = 0\nfinal = 0.0\n";
+        let schedule: Schedule = toml::from_str(text).unwrap();
+        assert_eq!(toml::to_string(&schedule).unwrap(), text);
+        let late = toml::to_string(&schedule.restarted(7)).unwrap();
+        assert_eq!(late, format!("{text}begin = 7\n"));
+    }
+
     fn any_schedule() -> impl Strategy<Value = Schedule> {
         let steps = prop::option::of(1u64..200);
-        (0u64..50, 0.0f64..=1.0, steps, 1u64..50, 0usize..4).prop_map(
-            |(warmup, last, steps, every, which)| match which {
+        let begin = prop::sample::select(vec![0u64, 0, 1, 40]);
+        (0u64..50, 0.0f64..=1.0, steps, 1u64..50, 0usize..4, begin).prop_map(
+            |(warmup, last, steps, every, which, begin)| match which {
                 0 => Schedule::Constant { warmup },
                 1 => Schedule::Linear {
                     warmup,
                     last,
                     steps,
+                    begin,
                 },
                 2 => Schedule::Cosine {
                     warmup,
                     last,
                     steps,
+                    begin,
                 },
                 _ => Schedule::Step {
                     warmup,
@@ -217,7 +342,13 @@ mod tests {
             schedule in any_schedule(),
             total in 1u64..200,
         ) {
-            let factors: Vec<f64> = (1..=250).map(|step| schedule.factor(step, total)).collect();
+            let begin = match schedule {
+                Schedule::Linear { begin, .. } | Schedule::Cosine { begin, .. } => begin,
+                _ => 0,
+            };
+            let all: Vec<f64> = (1..=250).map(|step| schedule.factor(step, total)).collect();
+            let (before, factors) = all.split_at(begin as usize);
+            prop_assert!(before.iter().all(|factor| *factor == 1.0));
             prop_assert!(factors.iter().all(|factor| (0.0..=1.0).contains(factor)));
             let top = factors.iter().position(|factor| *factor == 1.0).unwrap_or(0);
             prop_assert!(factors[..top].is_sorted());

@@ -7,7 +7,7 @@ use latentlab_train::{
     CheckpointStore, EmaConfig, Outcome, PhaseTrainer, StopReason, TrainConfig,
     observers::{Goal, Patience, StopConfig},
 };
-use session::{SEED, STEPS, files, toy::Toy};
+use session::{Plan, SEED, STEPS, files, planned_session, toy::Toy};
 
 mod session;
 
@@ -53,6 +53,7 @@ fn every_optimizer_resumes_exactly() {
 #[test]
 fn an_average_of_the_parameters_resumes_exactly() {
     assert_resumes_exactly("ema = { decay = 0.9, warmup = 3 }");
+    assert_resumes_exactly("ema = { decay = 0.9, warmup = 3, ramp = false }");
 }
 
 #[test]
@@ -128,6 +129,51 @@ fn a_run_that_a_rule_ended_stays_ended_though_it_was_interrupted_or_killed_then(
 }
 
 #[test]
+fn a_run_with_metrics_that_are_not_finite_resumes_exactly() {
+    // A reconstruction without an error at step 4, an undefined figure at 6, usual ones after that.
+    let measure: fn(u64) -> Option<f64> = |step| match step {
+        4 => Some(f64::INFINITY),
+        6 => Some(f64::NAN),
+        8 => Some(f64::NEG_INFINITY),
+        step => (step % 2 == 0).then(|| step as f64),
+    };
+    let config = TrainConfig::default();
+    for (goal, best) in [(Goal::Max, 4), (Goal::Min, 8)] {
+        let plan = |until| Plan {
+            stop: StopConfig {
+                patience: Some(Patience {
+                    metric: "measured".to_owned(),
+                    goal,
+                    evaluations: 7,
+                }),
+                ..StopConfig::default()
+            },
+            best: ("measured", goal),
+            measure,
+            until,
+            ..Plan::default()
+        };
+        let straight = tempfile::tempdir().unwrap();
+        let end = planned_session(&config, &plan(u64::MAX), straight.path()).unwrap();
+        // Seven evaluations after the best.
+        assert_eq!((end.step, end.reason), (best + 14, StopReason::Patience));
+        let checkpoints = CheckpointStore::open(straight.path().join("checkpoints")).unwrap();
+        assert_eq!(checkpoints.best_step().unwrap(), Some(best));
+        for cut in 3..end.step {
+            let resumed = tempfile::tempdir().unwrap();
+            planned_session(&config, &plan(cut), resumed.path()).unwrap();
+            let ended = planned_session(&config, &plan(u64::MAX), resumed.path()).unwrap();
+            assert_eq!(ended, end, "cut at {cut}");
+            assert_eq!(
+                files(resumed.path()),
+                files(straight.path()),
+                "cut at {cut}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_checkpoint_without_an_average_cannot_go_on_with_one() {
     let directory = tempfile::tempdir().unwrap();
     session(&TrainConfig::default(), directory.path(), 4);
@@ -137,6 +183,7 @@ fn a_checkpoint_without_an_average_cannot_go_on_with_one() {
         ema: Some(EmaConfig {
             decay: 0.9,
             warmup: 0,
+            ramp: false,
         }),
         ..TrainConfig::default()
     };

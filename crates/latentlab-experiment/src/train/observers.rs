@@ -66,9 +66,12 @@ pub(super) fn observers(
     Ok(vec![
         Box::new(Possession::in_each_step(directory.place())),
         Box::new(Scalars::new(experiment.metrics.every)),
-        Box::new(Divergence {
-            every: checkpoint.every,
-        }),
+        Box::new(Divergence::open(
+            checkpoint.every,
+            experiment.stop.explosion,
+            &directory.join("first_losses.json"),
+            step,
+        )?),
         Box::new(Evaluate {
             every: experiment.evaluate.every,
             evaluate: Box::new(move |model, _| evaluation.measure(model)),

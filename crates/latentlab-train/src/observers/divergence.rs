@@ -1,34 +1,126 @@
-//! Ends a run whose numbers are no longer finite.
+//! Ends a run whose losses explode or whose numbers are no longer finite.
+
+use std::path::Path;
 
 use latentlab_core::Phase;
 
-use super::{Observer, View, read};
-use crate::{Error, Record, Result, StopReason};
+use super::{Observer, View, explosion::Explosion, first_losses::FirstLosses, read};
+use crate::{Error, LossHistory, Record, Result, StopReason};
 
-/// Fails in the step in which a loss is not finite, or in which an optimizer saw that a parameter no
-/// longer is; every `every` steps it looks at all parameters itself.
+/// Fails in the step in which a loss is not finite, in which an optimizer saw that a parameter no
+/// longer is, or by whose record a loss has exploded; every `every` steps it looks at all parameters
+/// itself.
 ///
-/// Placed before those who evaluate and draw, with their interval, it says what is wrong before they
-/// stumble over it. [`Checkpoints`](super::Checkpoints) looks at the parameters itself.
+/// Placed after [`Scalars`](super::Scalars), whose losses it reads, and before those who evaluate and
+/// draw, with their interval, it says what is wrong before they stumble over it.
+/// [`Checkpoints`](super::Checkpoints) looks at the parameters itself.
+///
+/// # When a loss has exploded
+///
+/// A recorded loss has exploded where its absolute value exceeds `factor` times the largest absolute
+/// value in the early part of the phase's history (its loss in the first step in which it ran, and the
+/// first quarter to half of the records since), which is taken to be at least 1; or where it exceeds
+/// 10^19, whose square no `f32` can hold. A phase has diverged when five of its records in a row have
+/// exploded, or when the last record of the run has.
+///
+/// So a spike is no divergence, losses may start near zero, swing over orders of magnitude and cross
+/// zero, and with the usual factor a loss that grows as the seventh power of the step is left alone, as
+/// that of an unbounded critic may. The decision follows from the first losses and the records alone.
 #[derive(Debug)]
 pub struct Divergence {
     /// Steps between two looks at the parameters; losses are looked at in every step.
-    pub every: u64,
+    every: u64,
+    explosion: Explosion,
+    first: FirstLosses,
+}
+
+impl Divergence {
+    /// Looks at all parameters every `every` steps; the loss explodes at `factor` times its past
+    /// ([`EXPLOSION`](super::EXPLOSION) is the usual one, 0 lets it grow).
+    ///
+    /// What the losses were before the first record is known to this session only; a run that is to
+    /// be resumed [keeps](Self::open) it.
+    pub fn new(every: u64, factor: f64) -> Self {
+        Self {
+            every,
+            explosion: Explosion::new(factor),
+            first: FirstLosses::default(),
+        }
+    }
+
+    /// The same for a run that keeps the losses of the first step in which each phase ran in `file`,
+    /// and goes on after `step`.
+    ///
+    /// # Errors
+    /// If the file is there and cannot be read.
+    pub fn open(every: u64, factor: f64, file: &Path, step: u64) -> Result<Self> {
+        let first = FirstLosses::open(file, step)?;
+        let mut explosion = Explosion::new(factor);
+        first
+            .iter()
+            .for_each(|(phase, loss)| explosion.begin(phase, loss));
+        Ok(Self {
+            every,
+            explosion,
+            first,
+        })
+    }
+}
+
+impl Divergence {
+    /// Whether training may go on by the records so far, the last of which is of this step with these
+    /// losses.
+    fn require_calm(&self, view: &View<'_>, losses: &[(&str, f64)]) -> Result<()> {
+        for phase in view.model.phases() {
+            if self.explosion.has_diverged(phase.name, view.is_over()) {
+                let history = self.explosion.history(phase.name);
+                let now = losses.iter().find(|(name, _)| *name == phase.name);
+                let loss = now.map(|(_, loss)| *loss);
+                return Err(diverged(phase.name, view.step, None, loss, history));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Observer for Divergence {
-    fn observe(&mut self, view: &View<'_>, _: &mut Record) -> Result<Option<StopReason>> {
+    fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
+        let mut losses = Vec::new();
         for phase in &view.report.phases {
             let loss = read(&phase.total)?;
             if !loss.is_finite() || !phase.finite {
                 let parameter = first_bad(view, phase.name)?;
-                return Err(diverged(phase.name, view.step, parameter, Some(loss)));
+                let history = self.explosion.history(phase.name);
+                return Err(diverged(
+                    phase.name,
+                    view.step,
+                    parameter,
+                    Some(loss),
+                    history,
+                ));
             }
+            losses.push((phase.name, loss));
+        }
+        let unknown = losses
+            .iter()
+            .filter(|(phase, _)| !self.explosion.knows(phase));
+        let unknown: Vec<(&str, f64)> = unknown.copied().collect();
+        self.first.note(view.step, &unknown)?;
+        for (phase, loss) in unknown {
+            self.explosion.begin(phase, loss);
+        }
+        if !record.is_empty() {
+            self.explosion.count(record);
+            self.require_calm(view, &losses)?;
         }
         if view.is_kept(self.every) {
             require_finite(view)?;
         }
         Ok(None)
+    }
+
+    fn replay(&mut self, record: &Record) {
+        self.explosion.count(record);
     }
 }
 
@@ -71,17 +163,30 @@ pub(super) fn require_finite(view: &View<'_>) -> Result<()> {
         let loss = phase.and_then(report).map(|report| read(&report.total));
         let name = phase.map_or("unknown", |phase| phase.name);
         let parameter = Some(format!("{place}{path}"));
-        return Err(diverged(name, view.step, parameter, loss.transpose()?));
+        return Err(diverged(
+            name,
+            view.step,
+            parameter,
+            loss.transpose()?,
+            None,
+        ));
     }
     Ok(())
 }
 
-fn diverged(phase: &str, step: u64, parameter: Option<String>, loss: Option<f64>) -> Error {
+fn diverged(
+    phase: &str,
+    step: u64,
+    parameter: Option<String>,
+    loss: Option<f64>,
+    history: Option<LossHistory>,
+) -> Error {
     Error::Diverged {
         phase: phase.to_owned(),
         step,
         parameter,
         loss,
+        history,
     }
 }
 
@@ -90,10 +195,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{StepReport, observers::scene::Scene};
+    use crate::{
+        StepReport,
+        observers::{EXPLOSION, scene::Scene},
+    };
 
     fn message(scene: &Scene, every: u64, step: u64) -> Option<String> {
-        let mut divergence = Divergence { every };
+        let mut divergence = Divergence::new(every, EXPLOSION);
         let seen = scene.observe(&mut divergence, step, &mut Record::new(step, 0.0));
         seen.err().map(|error| error.to_string())
     }

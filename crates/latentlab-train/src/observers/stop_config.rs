@@ -3,13 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Goal;
+use super::{EXPLOSION, Goal};
 use crate::Result;
 
 /// When to end before the last step; a rule that is not given never does.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StopConfig {
+    /// The run has diverged when a phase's recorded loss stays larger than this many times the
+    /// largest in the early part of its history (at least 1); 0 lets it grow.
+    pub explosion: f64,
     /// Seconds of training after which the run ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<f64>,
@@ -44,6 +47,17 @@ pub struct Equilibrium {
     pub evaluations: u32,
 }
 
+impl Default for StopConfig {
+    fn default() -> Self {
+        Self {
+            explosion: EXPLOSION,
+            wall_time: None,
+            patience: None,
+            equilibrium: None,
+        }
+    }
+}
+
 impl StopConfig {
     /// Whether every value can work.
     ///
@@ -53,6 +67,10 @@ impl StopConfig {
         let error = |key: &str, problem: String| {
             Err(latentlab_core::Error::config(format!("stop.{key}"), problem).into())
         };
+        if self.explosion != 0.0 && !(self.explosion > 1.0 && self.explosion.is_finite()) {
+            let problem = format!("{} is neither 0 nor a factor above 1", self.explosion);
+            return error("explosion", problem);
+        }
         if let Some(seconds) = self.wall_time
             && !(seconds.is_finite() && seconds > 0.0)
         {
@@ -95,6 +113,10 @@ mod tests {
     fn values_that_cannot_work_are_refused_by_key() {
         for (text, problem) in [
             ("wall_time = 0.0", "`stop.wall_time`: 0 is not"),
+            ("explosion = 1.0", "`stop.explosion`: 1 is neither 0 nor"),
+            ("explosion = -5.0", "`stop.explosion`: -5 is neither 0 nor"),
+            ("explosion = nan", "`stop.explosion`: NaN is neither 0 nor"),
+            ("explosion = inf", "`stop.explosion`: inf is neither 0 nor"),
             ("wall_time = nan", "`stop.wall_time`: NaN is not"),
             (
                 "patience = { metric = 'elbo', goal = 'max', evaluations = 0 }",
@@ -113,7 +135,8 @@ mod tests {
             let message = config.check().unwrap_err().to_string();
             assert!(message.starts_with(problem), "{message}");
         }
-        let text = "wall_time = 1.5\nequilibrium = { epsilon = 0.5, evaluations = 1 }";
+        let text =
+            "explosion = 0.0\nwall_time = 1.5\nequilibrium = { epsilon = 0.5, evaluations = 1 }";
         toml::from_str::<StopConfig>(text).unwrap().check().unwrap();
     }
 }

@@ -13,9 +13,11 @@ use std::{
 use latentlab_core::{Batch, BatchSource};
 use latentlab_tensor::ParamStore;
 use latentlab_train::{
-    CheckpointStore, Ema, Outcome, PhaseTrainer, Result, Run, TrainConfig, Trainer,
+    CheckpointStore, Ema, Outcome, PhaseTrainer, Record, Result, Run, StopReason, TrainConfig,
+    Trainer, View,
     observers::{
-        Checkpoints, Goal, MetricsFile, Observer, Scalars, StopConfig, StopRules, read_metrics,
+        Checkpoints, Divergence, Goal, MetricsFile, Observer, Scalars, StopConfig, StopRules,
+        read_metrics,
     },
     run,
 };
@@ -28,8 +30,6 @@ pub const SEED: u64 = 4;
 pub const STEPS: u64 = 24;
 /// Steps between two checkpoints, of which three are kept.
 pub const EVERY: u64 = 5;
-/// What decides which checkpoint is the best.
-const METRIC: &str = "generator/loss";
 
 /// Points, and an interruption during one of the steps.
 struct Interrupting<'a> {
@@ -45,6 +45,30 @@ impl BatchSource for Interrupting<'_> {
     }
 }
 
+/// What a session is like beside the configuration of the training.
+pub struct Plan {
+    pub stop: StopConfig,
+    /// What decides which checkpoint is the best.
+    pub best: (&'static str, Goal),
+    /// The metric `measured` of the steps in which it is something.
+    pub measure: fn(u64) -> Option<f64>,
+    /// The step during which the session is interrupted.
+    pub until: u64,
+    pub steps: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            stop: StopConfig::default(),
+            best: ("generator/loss", Goal::Min),
+            measure: |_| None,
+            until: u64::MAX,
+            steps: STEPS,
+        }
+    }
+}
+
 /// One session of a run of `STEPS` steps in `directory`, interrupted in step `until`.
 pub fn session(config: &TrainConfig, directory: &Path, until: u64) -> Result<Outcome> {
     ruled_session(config, StopConfig::default(), directory, until)
@@ -57,24 +81,40 @@ pub fn ruled_session(
     directory: &Path,
     until: u64,
 ) -> Result<Outcome> {
-    any_session(config, stop, directory, until, STEPS)
+    let plan = Plan {
+        stop,
+        until,
+        ..Plan::default()
+    };
+    planned_session(config, &plan, directory)
 }
 
 /// A run of `steps` steps in `directory`, or the rest of it.
 pub fn run_of(config: &TrainConfig, directory: &Path, steps: u64) -> Result<Outcome> {
-    any_session(config, StopConfig::default(), directory, u64::MAX, steps)
+    let plan = Plan {
+        steps,
+        ..Plan::default()
+    };
+    planned_session(config, &plan, directory)
 }
 
-fn any_session(
-    config: &TrainConfig,
-    stop: StopConfig,
-    directory: &Path,
-    until: u64,
-    steps: u64,
-) -> Result<Outcome> {
+/// Records what a plan measures.
+struct Measured(fn(u64) -> Option<f64>);
+
+impl Observer for Measured {
+    fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
+        if let Some(value) = self.0(view.step) {
+            record.insert("measured", value);
+        }
+        Ok(None)
+    }
+}
+
+/// A session as planned.
+pub fn planned_session(config: &TrainConfig, plan: &Plan, directory: &Path) -> Result<Outcome> {
     let (model, store) = Toy::new();
     let average = config.ema.map(|ema| (ema, Toy::new()));
-    let mut trainer = PhaseTrainer::new(&model, &store, config, steps, SEED)?;
+    let mut trainer = PhaseTrainer::new(&model, &store, config, plan.steps, SEED)?;
     if let Some((ema, (_, averaged))) = &average {
         trainer = trainer.with_ema(Ema::new(&store, averaged, *ema).unwrap());
     }
@@ -85,13 +125,19 @@ fn any_session(
         assert_eq!(snapshot.seed, SEED);
         snapshot.restore(&store, averaged, &mut trainer)?;
     }
+    let (metric, goal) = plan.best;
     let path = directory.join("metrics.jsonl");
-    let metrics = MetricsFile::open(&path, trainer.steps(), EVERY, Some(METRIC))?;
-    let best = Some((METRIC.to_owned(), Goal::Min));
+    let metrics = MetricsFile::open(&path, trainer.steps(), EVERY, Some(metric))?;
+    let first_losses = directory.join("first_losses.json");
+    let explosion = plan.stop.explosion;
+    let divergence = Divergence::open(EVERY, explosion, &first_losses, trainer.steps())?;
+    let best = Some((metric.to_owned(), goal));
     let extra = serde_json::Value::Null;
     let mut observers: Vec<Box<dyn Observer>> = vec![
         Box::new(Scalars::new(2)),
-        Box::new(StopRules::new(stop)),
+        Box::new(divergence),
+        Box::new(Measured(plan.measure)),
+        Box::new(StopRules::new(plan.stop.clone())),
         Box::new(metrics),
         Box::new(Checkpoints::new(checkpoints, EVERY, 3, best, SEED, extra)),
     ];
@@ -106,11 +152,11 @@ fn any_session(
         averaged,
         trainer: &mut trainer,
         data: &mut Interrupting {
-            step: until,
+            step: plan.until,
             interrupted: &interrupted,
         },
         observers: &mut observers,
-        steps,
+        steps: plan.steps,
         interrupted: &interrupted,
         clock: &|| Duration::ZERO,
     })

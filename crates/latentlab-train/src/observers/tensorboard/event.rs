@@ -77,13 +77,14 @@ impl Event {
         }
     }
 
-    /// The numbers of a record in 32 bits; what `metrics.jsonl` cannot say is NaN here as well.
+    /// The numbers of a record in 32 bits; what these cannot hold is infinite. Every NaN has the same
+    /// bits, also one that `metrics.jsonl` gave back.
     pub(super) fn scalars(record: &Record) -> Self {
         let value = |(tag, value): (&str, f64)| Value {
             tag: tag.to_owned(),
-            shown: Some(Shown::Scalar(match value.is_finite() {
-                true => value as f32,
-                false => f32::NAN,
+            shown: Some(Shown::Scalar(match value.is_nan() {
+                true => f32::NAN,
+                false => value as f32,
             })),
         };
         let values = record.iter().map(value).collect();

@@ -166,7 +166,8 @@ fn another_reader_finds_every_number_and_every_picture() {
     let scene = Scene::new();
     let mut board = TensorBoard::open(directory.path(), &[], 0, vec![samples]).unwrap();
     let mut first = loss(1);
-    first.insert("ae/kl", f64::INFINITY);
+    first.insert("ae/kl", f64::NAN);
+    first.insert("ae/psnr", f64::INFINITY);
     scene.observe(&mut board, 1, &mut first).unwrap();
     let mut nothing = Record::new(2, 9.0);
     scene.observe(&mut board, 2, &mut nothing).unwrap();
@@ -182,6 +183,7 @@ fn another_reader_finds_every_number_and_every_picture() {
         found[2..],
         [
             Found::Scalar(0.25, 1, tag(), 100.0),
+            Found::Scalar(0.25, 1, "ae/psnr".to_owned(), f32::INFINITY),
             Found::Image(0.25, 2, "samples".to_owned(), (3, 2), size),
             Found::Scalar(1.0, 4, tag(), 25.0),
         ]
