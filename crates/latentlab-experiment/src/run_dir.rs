@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Environment, Error, Result, initial::Taken, place::Place};
+use crate::{Environment, Error, Result, initial::Taken, place::Place, train::Reschedule};
 
 /// Version of the layout of a run directory and of `run.json`.
 pub const SCHEMA: u32 = 1;
@@ -99,6 +99,9 @@ pub struct Resumption {
     pub step: u64,
     /// Program and machine, this time.
     pub environment: Environment,
+    /// What became of learning rates that were to end with the run, where somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Reschedule>,
     /// What had changed in the configuration: key, value before, value after.
     pub changed: Vec<(String, String, String)>,
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use latentlab_core::{Registry, ValueRange};
 use latentlab_data::{DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
+use latentlab_train::numbers;
 use serde_json::{Map, Value, json};
 
 use super::{assignments, say};
@@ -268,8 +269,8 @@ fn in_json(subject: &str, features: Option<&str>, judgement: &Judgement) -> Valu
         .iter()
         .map(|(name, figure)| {
             let figure = json!({
-                "value": figure.value,
-                "standard_error": figure.error,
+                "value": numbers::to_json(figure.value + 0.0),
+                "standard_error": figure.error.map(numbers::to_json),
                 "real": figure.real,
                 "generated": figure.generated,
                 "remarks": judgement.remarks_on(name).collect::<Vec<_>>(),

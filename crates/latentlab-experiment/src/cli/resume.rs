@@ -6,7 +6,10 @@ use clap::Args;
 use latentlab_core::Registry;
 
 use super::{Changes, experiment::exit_code, interruption::Interruption, say};
-use crate::{Result, train};
+use crate::{
+    Result,
+    train::{self, Reschedule},
+};
 
 /// Arguments of `resume`.
 #[derive(Debug, Args)]
@@ -16,11 +19,15 @@ pub(super) struct Arguments {
     run: PathBuf,
     #[command(flatten)]
     changes: Changes,
+    /// What becomes of learning rates that were to end with the run, where --steps lets it go on
+    #[arg(long)]
+    schedule: Option<Reschedule>,
 }
 
 impl Arguments {
     pub(super) fn threads(&self, registry: &Registry) -> Result<usize> {
-        let (experiment, _) = train::resumable(&self.run, &self.changes.table()?, registry)?;
+        let changes = self.changes.table()?;
+        let (experiment, _) = train::resumable(&self.run, &changes, self.schedule, registry)?;
         Ok(experiment.threads)
     }
 }
@@ -28,7 +35,13 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let interruption = Interruption::watch()?;
     let changes = arguments.changes.table()?;
-    let run = train::resume(&arguments.run, &changes, registry, interruption.asked())?;
+    let run = train::resume_with(
+        &arguments.run,
+        &changes,
+        arguments.schedule,
+        registry,
+        interruption.asked(),
+    )?;
     say(run.closing_words());
     Ok(exit_code(run.summary.status, &interruption))
 }

@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use latentlab_train::observers::{Goal, read_metrics};
+use latentlab_train::{
+    numbers,
+    observers::{Goal, read_metrics},
+};
 use serde_json::{Map, Value, json};
 use toml::Table;
 
@@ -97,7 +100,7 @@ impl Cell {
 
     fn json(&self) -> Value {
         match self {
-            Self::Number(value) => json!(value),
+            Self::Number(value) => numbers::to_json(*value + 0.0),
             Self::Text(text) => json!(text),
         }
     }

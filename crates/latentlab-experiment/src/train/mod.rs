@@ -23,7 +23,7 @@ use toml::Table;
 
 pub use complete::{Standing, complete};
 pub use finish::{Ended, Summary};
-pub use resume::{read_experiment, resumable};
+pub use resume::{Reschedule, read_experiment, resumable};
 
 use crate::{
     Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status, Taken,
@@ -108,7 +108,21 @@ pub fn resume(
     registry: &Registry,
     interrupted: &AtomicBool,
 ) -> Result<Ended> {
-    let (experiment, changed) = resumable(directory, changes, registry)?;
+    resume_with(directory, changes, None, registry, interrupted)
+}
+
+/// [`resume`] with learning rates that were to end with the run and now end later.
+///
+/// # Errors
+/// Those of [`resume`]; if no learning rate ends.
+pub fn resume_with(
+    directory: &Path,
+    changes: &Table,
+    reschedule: Option<Reschedule>,
+    registry: &Registry,
+    interrupted: &AtomicBool,
+) -> Result<Ended> {
+    let (experiment, changed) = resumable(directory, changes, reschedule, registry)?;
     let mut prepared = Prepared::again(experiment, registry)?;
     let directory = RunDir::open(directory)?;
     let mut record = RunRecord::read(directory.path())?;
@@ -146,6 +160,7 @@ pub fn resume(
         at: run_dir::now(),
         step: taken,
         environment: prepared.environment.clone(),
+        schedule: reschedule,
         changed: changed
             .into_iter()
             .map(|difference| (difference.key, difference.before, difference.after))
@@ -180,6 +195,10 @@ impl Prepared {
             options.workers,
             &session.device,
         )?;
+        let memory = experiment.ema.and_then(|ema| ema.warning(experiment.steps));
+        if let Some(warning) = memory {
+            tracing::warn!("{warning}");
+        }
         let threads = candle_core::utils::get_num_threads();
         let evaluation = Evaluation::of(&session, registry)?;
         check_figures(&session, &evaluation)?;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use latentlab_core::Registry;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::CONFIG;
@@ -11,13 +13,15 @@ use crate::{
     config::is_harmless,
     overrides::{Difference, differences},
     run_dir::required,
+    run_model::snapshot_of,
 };
 
 /// The experiment that a run directory was made with.
 pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experiment> {
     let file = required(directory, CONFIG)?;
     let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
-    let table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
+    let mut table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
+    keep_older_meaning(directory, &mut table);
     let experiment = Experiment::resolve(&table, &Table::new(), registry);
     experiment.map_err(|error| match error {
         Error::Model(unknown @ latentlab_core::Error::Unknown { kind: "model", .. }) => {
@@ -25,6 +29,12 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
         }
         error => error,
     })
+}
+
+/// Writes into the file of a run what keys that are newer than the run meant when it was made.
+fn keep_older_meaning(directory: &Path, table: &mut Table) {
+    latentlab_train::keep_older_meaning(table);
+    let _ = directory;
 }
 
 /// Why a run of a model that is not registered cannot be opened, and by what it can.
@@ -41,51 +51,90 @@ fn foreign(directory: &Path, problem: &str) -> String {
     )
 }
 
-/// The experiment of a run directory with `changes` laid over it, and how it then differs.
+/// What becomes of learning rates that were to end with a run that goes on beyond its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Reschedule {
+    /// The schedules end with the new number of steps, as if they had done so from the start
+    Stretch,
+    /// The schedules begin anew, warm-up included, after the steps that are taken
+    Restart,
+}
+
+/// The experiment of a run directory with `changes` laid over it and its schedules changed, and how
+/// it then differs.
 ///
 /// # Errors
 /// If a difference would change what is computed.
 pub fn resumable(
     directory: &Path,
     changes: &Table,
+    reschedule: Option<Reschedule>,
     registry: &Registry,
 ) -> Result<(Experiment, Vec<Difference>)> {
-    let before = read_experiment(directory, registry)?.to_table()?;
-    let experiment = Experiment::resolve(&before, changes, registry)?;
+    let before = read_experiment(directory, registry)?;
+    let ends = before.training().ends_with_the_run()?;
+    let before = before.to_table()?;
+    let mut experiment = Experiment::resolve(&before, changes, registry)?;
+    if let Some(reschedule) = reschedule {
+        change_schedules(directory, &mut experiment, reschedule)?;
+    }
     let found = differences(&before, &experiment.to_table()?);
-    let steps_matter = optimizers(&before).any(ends_with_the_run);
+    let allowed = |key: &str| match reschedule {
+        Some(_) => is_harmless(key) || is_of_a_schedule(key),
+        None => is_harmless(key) && !(key == "steps" && ends),
+    };
     let harmful: Vec<String> = found
         .iter()
-        .filter(|found| !is_harmless(&found.key) || (found.key == "steps" && steps_matter))
+        .filter(|found| !allowed(&found.key))
         .map(|Difference { key, before, after }| format!("  {key}: {before} before, now {after}"))
         .collect();
     if harmful.is_empty() {
         return Ok((experiment, found));
     }
-    let hint = match steps_matter {
-        true => " (`steps` too, once no schedule ends with the run: give it `steps` of its own)",
+    let steps = found.iter().any(|found| found.key == "steps");
+    let hint = match ends && steps && reschedule.is_none() {
+        true => {
+            "\nthe learning rate ends with the run: say what becomes of it with `--schedule \
+                 stretch` (it ends with the new number of steps, as if it had done so from the \
+                 start) or `--schedule restart` (it begins anew after the steps that are taken)"
+        }
         false => "",
     };
     Err(Error::Argument(format!(
-        "{} cannot go on with another configuration:\n{}\nstart a new run for that; only what is \
-         recorded, how long it goes on, on which device and how many threads may change{hint}",
+        "{} cannot go on with another configuration:\n{}\nstart a new run for that, which can take \
+         over the parameters of this one with `init_from`; only what is recorded, how long it goes \
+         on, where the data lie, on which device and how many threads may change{hint}",
         directory.display(),
         harmful.join("\n"),
     )))
 }
 
-/// The optimizer of all groups, and those of single groups.
-fn optimizers(experiment: &Table) -> impl Iterator<Item = &Value> {
-    let single = experiment.get("optimizers").and_then(Value::as_table);
-    let single = single.into_iter().flat_map(|table| table.values());
-    experiment.get("optimizer").into_iter().chain(single)
+fn change_schedules(
+    directory: &Path,
+    experiment: &mut Experiment,
+    reschedule: Reschedule,
+) -> Result<()> {
+    let taken = snapshot_of(directory, false)?.step;
+    let training = experiment.training();
+    let changed = training.with_schedules(|schedule| match reschedule {
+        Reschedule::Stretch => schedule.stretched(),
+        Reschedule::Restart => schedule.restarted(taken),
+    })?;
+    if !changed.ends_with_the_run()? {
+        let problem = "--schedule: no learning rate of this run ends; leave it out";
+        return Err(Error::Argument(problem.to_owned()));
+    }
+    experiment.optimizer = changed.optimizer;
+    experiment.optimizers = changed.optimizers;
+    Ok(())
 }
 
-/// Whether the learning rate of an optimizer follows the length of the run.
-fn ends_with_the_run(optimizer: &Value) -> bool {
-    let schedule = optimizer.get("schedule");
-    schedule.is_some_and(|schedule| {
-        let name = schedule.get("name").and_then(Value::as_str);
-        matches!(name, Some("linear" | "cosine")) && schedule.get("steps").is_none()
-    })
+/// Whether a key is one of a schedule of the optimizer of all groups, or of that of one group.
+fn is_of_a_schedule(key: &str) -> bool {
+    let parts: Vec<&str> = key.split('.').collect();
+    matches!(
+        parts[..],
+        ["optimizer", "schedule", ..] | ["optimizers", _, "schedule", ..]
+    )
 }
