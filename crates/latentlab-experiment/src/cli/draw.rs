@@ -13,7 +13,7 @@ use latentlab_tensor::Rng;
 use latentlab_train::Picture;
 use toml::Table;
 
-use super::{assignments, say};
+use super::{assignments, outputs::refuse_among_data, say};
 use crate::{
     Error, Experiment, Result, RunModel, Trained,
     drawing::{self, Canvas},
@@ -118,6 +118,7 @@ pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
     within("--count", arguments.count, 1, MOST)?;
     let run = arguments.which.run()?;
     let trained = run.model().trained(registry)?;
+    refuse_among_data(&arguments.which.out, &trained.experiment)?;
     let sampler = trained.shown().sampler();
     let sampler = sampler.ok_or_else(|| cannot(&trained.experiment, trained.shown(), "sample"))?;
     let mut rng = Rng::stream(arguments.seed, "cli/sample", 0);
@@ -132,6 +133,7 @@ pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry)
     within("--count", arguments.count, 1, MOST)?;
     let run = arguments.which.run()?;
     let (session, step) = run.model().session(registry)?;
+    refuse_among_data(&arguments.which.out, &session.experiment)?;
     let drawn = drawing::reconstructions(
         session.shown(),
         &session.dataset,
@@ -148,6 +150,7 @@ pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry)
     within("--columns", arguments.columns, 2, 100)?;
     let run = arguments.which.run()?;
     let trained = run.model().trained(registry)?;
+    refuse_among_data(&arguments.which.out, &trained.experiment)?;
     let [from, to] = ends(&run, &trained, arguments)?;
     let mut walks = Vec::new();
     for row in 0..arguments.rows {

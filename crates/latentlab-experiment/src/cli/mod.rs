@@ -9,6 +9,7 @@ mod experiment;
 mod features;
 mod interruption;
 mod list;
+mod outputs;
 mod papers;
 mod reproduce;
 mod resume;

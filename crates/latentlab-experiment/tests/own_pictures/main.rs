@@ -3,3 +3,4 @@
 mod album;
 mod changed;
 mod memory;
+mod within;
