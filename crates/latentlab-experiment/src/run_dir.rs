@@ -253,8 +253,11 @@ const FAILED: &str = "FAILED";
 impl RunDir {
     /// Leaves the mark that the run failed.
     pub(crate) fn mark_failed(&self) {
-        // There is nothing left to tell it with.
-        let _ = File::create_new(self.join(FAILED));
+        // What is in its place now may be another run's.
+        if self.place.require().is_ok() {
+            // There is nothing left to tell it with, should this fail as well.
+            let _ = File::create_new(self.join(FAILED));
+        }
     }
 
     /// Takes the mark away: the run is taken up again.
