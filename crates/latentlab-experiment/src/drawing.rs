@@ -8,10 +8,15 @@ use latentlab_data::{Dataset, Split};
 use latentlab_tensor::Rng;
 use latentlab_train::{Picture, picture};
 
-use crate::Result;
+use crate::{
+    Result,
+    batches::{at_once, in_batches},
+};
 
 /// Images in a row of a picture.
 const COLUMNS: usize = 8;
+/// Images that pass through a network at once, at most.
+const AT_ONCE: usize = 4_096;
 /// Points in a scatter plot, and throws of a die: pictures of images show fewer.
 const POINTS: usize = 2_000;
 
@@ -47,6 +52,8 @@ pub fn are_pictures(info: &DataInfo) -> bool {
 #[derive(Clone, Debug)]
 pub struct Canvas {
     form: Form,
+    /// How many images pass through a network at once.
+    at_once: usize,
     /// The data of a plot.
     data: Option<Arc<Dataset>>,
 }
@@ -56,6 +63,7 @@ impl Canvas {
     pub fn of(dataset: &Arc<Dataset>) -> Self {
         Self {
             form: Form::of(dataset.info()),
+            at_once: at_once(dataset.info().shape, AT_ONCE),
             data: Some(Arc::clone(dataset)),
         }
     }
@@ -71,7 +79,11 @@ impl Canvas {
             Form::Grid => None,
             Form::Scatter | Form::Bars => Some(Arc::new(open()?)),
         };
-        Ok(Self { form, data })
+        Ok(Self {
+            form,
+            at_once: at_once(info.shape, AT_ONCE),
+            data,
+        })
     }
 
     /// Images as a picture of their form; `columns` are those of a grid.
@@ -112,7 +124,10 @@ pub fn samples(
     let Some(sampler) = model.sampler() else {
         return Ok(None);
     };
-    let images = sampler.generate(&sampler.prior(canvas.count(count), rng)?, None)?;
+    let latent = sampler.prior(canvas.count(count), rng)?;
+    let images = in_batches(&latent, canvas.at_once, |latent| {
+        Ok(sampler.generate(latent, None)?)
+    })?;
     canvas.draw(&images, COLUMNS).map(Some)
 }
 
@@ -131,7 +146,10 @@ pub fn reconstructions(
         return Ok(None);
     }
     let originals = dataset.first(Split::Test, count, device)?.images;
-    let restored = reconstructor.reconstruct(&originals)?;
+    let at_once = at_once(dataset.info().shape, AT_ONCE);
+    let restored = in_batches(&originals, at_once, |images| {
+        Ok(reconstructor.reconstruct(images)?)
+    })?;
     Ok(Some(picture::pairs(&originals, &restored, COLUMNS)?))
 }
 

@@ -14,16 +14,17 @@ use latentlab_train::observers::SAMPLE_SPREAD;
 
 use crate::{
     FeatureExtractor, Session,
+    batches::at_once,
     glossary::{FIGURES, Origin},
     likeness::Likeness,
     sampled::{Look, Sampled, draws},
     truth::Truth,
 };
 
-/// Values of images that pass through the model at once, which bounds the memory of any network.
-const VALUES_AT_ONCE: usize = 2000 * 784;
-/// The same for draws of importance samples, each of which is an image.
-const DRAWS_AT_ONCE: usize = 10 * VALUES_AT_ONCE;
+/// Images that pass through the model at once, at most.
+const IMAGES: usize = 2_000;
+/// Values of the draws of importance samples that do, each of which is an image.
+const DRAWS_AT_ONCE: usize = 20_000 * 784;
 
 type Figures = Vec<(String, f64)>;
 
@@ -58,7 +59,7 @@ impl Evaluation {
             .map(|split| (split, choice(dataset.len(split), most)))
             .collect();
         let pixels = dataset.info().shape.pixels();
-        let chunk = (VALUES_AT_ONCE / pixels).clamp(1, 2000);
+        let chunk = at_once(dataset.info().shape, IMAGES);
         let mut evaluation = Self {
             dataset: Arc::clone(dataset),
             device: session.device.clone(),

@@ -14,6 +14,7 @@ use latentlab_tensor::Rng;
 
 use crate::{
     FeatureExtractor,
+    batches::at_once,
     drawing::are_pictures,
     evaluation::choice,
     likeness::{Likeness, Seen},
@@ -38,9 +39,8 @@ const SUBSETS: Subsets = Subsets {
 const SCORED_PARTS: usize = 10;
 /// Samples that are looked up among all training images, at most.
 const LOOKED_UP: usize = 2_000;
-/// Images that are looked at at once, at most, and their values.
+/// Images that are looked at at once, at most.
 const CHUNK: usize = 1_000;
-const VALUES_AT_ONCE: usize = 2_000 * 784;
 /// Values of images that are looked up among the training images, at most.
 const VALUES_LOOKED_UP: usize = 1 << 25;
 /// Training images whose codes vote on classes.
@@ -129,11 +129,10 @@ impl Judge {
         images: usize,
         device: &Device,
     ) -> crate::Result<Self> {
-        let chunk = VALUES_AT_ONCE / dataset.info().shape.pixels();
         let mut judge = Self {
             device: device.clone(),
             images: images.min(dataset.len(Split::Test)),
-            chunk: chunk.clamp(1, CHUNK),
+            chunk: at_once(dataset.info().shape, CHUNK),
             dataset,
             likeness: None,
             truth: Truth::of(source),
@@ -475,5 +474,53 @@ fn of_real(value: f64, real: usize) -> Figure {
         error: None,
         real,
         generated: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A judgement with values by name, of so many real and generated items.
+    fn judgement(figures: &[(&str, f64, usize, usize)]) -> Judgement {
+        let mut judgement = Judgement::default();
+        for (name, value, real, generated) in figures {
+            let figure = Figure {
+                value: *value,
+                error: None,
+                real: *real,
+                generated: *generated,
+            };
+            judgement.put(name, figure);
+        }
+        judgement
+    }
+
+    /// The figures that are remarked on.
+    fn remarked(figures: &[(&str, f64, usize, usize)]) -> Vec<&'static str> {
+        let remarks = remarks(&judgement(figures)).into_iter();
+        remarks.map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn distances_that_praise_too_much_are_remarked_on_and_others_are_not() {
+        let (frechet, data) = ("samples/frechet", "samples/frechet_of_data");
+        let many = |value| (frechet, value, 10_000, 10_000);
+        let of_data = |value, count| (data, value, 10_000, count);
+        let sound = [
+            many(16.0),
+            of_data(3.0, 10_000),
+            ("samples/density", 1.2, 10_000, 10_000),
+        ];
+        assert!(remarked(&sound).is_empty());
+        // A blurred model that is nearer to the data than the data are.
+        assert_eq!(remarked(&[many(90.0), of_data(106.0, 10_000)]), [frechet]);
+        // Fewer training images than samples: their distance is larger by that alone.
+        assert_eq!(remarked(&[many(90.0), of_data(106.0, 300)]), [data]);
+        assert_eq!(remarked(&[(frechet, 90.0, 60, 60)]), [frechet]);
+        assert_eq!(
+            remarked(&[("samples/density", 4.0, 60, 60)]),
+            ["samples/density"]
+        );
     }
 }

@@ -10,6 +10,7 @@ use latentlab_data::{Dataset, Split};
 
 use crate::{
     Error, Result, RunDir, Session,
+    batches::{at_once, in_batches},
     drawing::{self, Canvas},
     evenly::evenly,
     plots::{Scatter, scatter},
@@ -25,7 +26,7 @@ pub(crate) const DECODED: &str = "latent-map.png";
 
 /// Test images that are encoded, at most.
 const POINTS: usize = 2_000;
-/// Images that pass through the model at once.
+/// Images that pass through the model at once, at most.
 const CHUNK: usize = 250;
 /// Decodings in a row and in a column of the map.
 const SIDE: usize = 20;
@@ -48,7 +49,8 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     let Some(reconstructor) = session.shown().reconstructor() else {
         return Ok(());
     };
-    let (codes, classes) = encode(reconstructor, &session.dataset, &session.device)?;
+    let at_once = at_once(session.dataset.info().shape, CHUNK);
+    let (codes, classes) = encode(reconstructor, &session.dataset, &session.device, at_once)?;
     let dimensions = codes.first().map_or(0, Vec::len);
     let Some(plane) = Plane::of(&codes) else {
         return Ok(());
@@ -88,7 +90,7 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
     if plane.shares.is_none() && drawing::are_pictures(session.dataset.info()) {
         let images = match plane.is_line() {
             true => decode_line(reconstructor, &ranges[0], &session.device)?,
-            false => decode(reconstructor, &ranges, &session.device)?,
+            false => decode(reconstructor, &ranges, &session.device, at_once)?,
         };
         let picture = Canvas::of(&session.dataset).draw(&images, SIDE)?;
         directory.write(&format!("{FOLDER}/{DECODED}"), &picture.to_png())?;
@@ -100,10 +102,15 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
 type Codes = (Vec<Vec<f64>>, Option<Vec<usize>>);
 
 /// Encodes test images spread over the test set.
-fn encode(model: &dyn Reconstruct, dataset: &Dataset, device: &Device) -> Result<Codes> {
+fn encode(
+    model: &dyn Reconstruct,
+    dataset: &Dataset,
+    device: &Device,
+    at_once: usize,
+) -> Result<Codes> {
     let chosen: Vec<usize> = evenly(dataset.len(Split::Test), POINTS).collect();
     let (mut codes, mut classes) = (Vec::new(), Some(Vec::new()));
-    for indices in chosen.chunks(CHUNK) {
+    for indices in chosen.chunks(at_once) {
         let batch = dataset.images(Split::Test, indices, device)?;
         let latent = model.encode(&batch.images)?.to_device(&Device::Cpu)?;
         codes.extend(latent.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2()?);
@@ -137,18 +144,18 @@ fn decode_line(model: &dyn Reconstruct, range: &Range<f64>, device: &Device) -> 
 }
 
 /// What a grid over the plane decodes to, the first axis to the right and the second up.
-fn decode(model: &dyn Reconstruct, ranges: &[Range<f64>; 2], device: &Device) -> Result<Tensor> {
+fn decode(
+    model: &dyn Reconstruct,
+    ranges: &[Range<f64>; 2],
+    device: &Device,
+    at_once: usize,
+) -> Result<Tensor> {
     let place = |axis: usize, index: usize| middle(&ranges[axis], index);
     let latent: Vec<f32> = (0..SIDE * SIDE)
         .flat_map(|index| [place(0, index % SIDE), place(1, SIDE - 1 - index / SIDE)])
         .collect();
     let latent = Tensor::from_vec(latent, (SIDE * SIDE, 2), device)?;
-    let mut images = Vec::new();
-    for start in (0..SIDE * SIDE).step_by(CHUNK) {
-        let count = CHUNK.min(SIDE * SIDE - start);
-        images.push(model.decode(&latent.narrow(0, start, count)?)?);
-    }
-    Ok(Tensor::cat(&images, 0)?) // [SIDE², C, H, W]
+    in_batches(&latent, at_once, |latent| Ok(model.decode(latent)?)) // [SIDE², C, H, W]
 }
 
 /// The range of some values, a few outliers left out, with a margin; never empty.

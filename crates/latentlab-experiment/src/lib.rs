@@ -12,6 +12,7 @@
 //! }
 //! ```
 
+mod batches;
 mod built;
 pub mod cli;
 pub mod compare;

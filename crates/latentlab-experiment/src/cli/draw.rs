@@ -16,12 +16,13 @@ use toml::Table;
 use super::{assignments, outputs::refuse_among_data, say};
 use crate::{
     Error, Experiment, Result, RunModel, Trained,
+    batches::{at_once, in_batches},
     drawing::{self, Canvas},
 };
 
 /// Images in one picture at most: more than anybody looks at.
 const MOST: usize = 10_000;
-/// Images that pass through the model at once.
+/// Images that pass through the model at once, at most.
 const CHUNK: usize = 500;
 
 /// Which trained model, and where the picture goes.
@@ -123,7 +124,9 @@ pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
     let sampler = sampler.ok_or_else(|| cannot(&trained.experiment, trained.shown(), "sample"))?;
     let mut rng = Rng::stream(arguments.seed, "cli/sample", 0);
     let latent = sampler.prior(arguments.count, &mut rng)?;
-    let images = in_chunks(&latent, |latent| Ok(sampler.generate(latent, None)?))?;
+    let images = in_batches(&latent, at_once(trained.info.shape, CHUNK), |latent| {
+        Ok(sampler.generate(latent, None)?)
+    })?;
     let columns = (arguments.count as f64).sqrt().ceil() as usize;
     let picture = run.canvas(&trained)?.draw(&images, columns)?;
     arguments.which.write(&picture, trained.step)
@@ -162,7 +165,9 @@ pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry)
     }
     let latent = Tensor::stack(&walks, 0)?; // [rows * columns, D]
     let model = trained.shown();
-    let images = in_chunks(&latent, |latent| decode(model, latent))?;
+    let images = in_batches(&latent, at_once(trained.info.shape, CHUNK), |latent| {
+        decode(model, latent)
+    })?;
     let picture = run.canvas(&trained)?.draw(&images, arguments.columns)?;
     arguments.which.write(&picture, trained.step)
 }
@@ -204,16 +209,6 @@ fn decode(model: &dyn GenerativeModel, latent: &Tensor) -> Result<Tensor> {
         (None, Some(sampler)) => Ok(sampler.generate(latent, None)?),
         (None, None) => Err(Error::Argument("the model decodes nothing".to_owned())),
     }
-}
-
-/// What `make` makes of rows of `latent`, some of them at a time.
-fn in_chunks(latent: &Tensor, make: impl Fn(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
-    let count = latent.dim(0)?;
-    let mut images = Vec::new();
-    for start in (0..count).step_by(CHUNK) {
-        images.push(make(&latent.narrow(0, start, CHUNK.min(count - start))?)?);
-    }
-    Ok(Tensor::cat(&images, 0)?)
 }
 
 /// A run directory, and where its data lie now.
