@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use latentlab_core::{Error, Result, from_table, nearest};
+use latentlab_core::{Error, Result, from_table};
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Binarise, Folder, Idx, Mnist, Npz, Shapes, Synthetic};
+use crate::{
+    Binarise, Source,
+    source::{did_you_mean, known_sources, schema, unknown_source},
+};
 
 /// Where data come from and what is done to them.
 ///
@@ -25,30 +28,6 @@ pub struct DataConfig {
     pub options: Options,
 }
 
-/// A source of images.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub enum Source {
-    /// The embedded MNIST.
-    Mnist(Mnist),
-    /// A folder of IDX files.
-    Idx(Idx),
-    /// A folder of PNG and JPEG files.
-    Folder(Folder),
-    /// An `.npz` file.
-    Npz(Npz),
-    /// Eight Gaussians on a circle.
-    Ring(Synthetic),
-    /// Twenty-five Gaussians on a grid.
-    Grid(Synthetic),
-    /// Two arms of a spiral.
-    Spiral(Synthetic),
-    /// A loaded die.
-    Dice(Synthetic),
-    /// Drawn colour pictures.
-    Shapes(Shapes),
-}
-
 /// The keys that every source has.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -61,7 +40,8 @@ pub struct Options {
     /// Pixels by which training images are moved at random each time, at most, along both axes;
     /// what comes in at the border is 0. Only for values in [0, 1].
     pub shift: usize,
-    /// Number of images held out of the training set, chosen at random.
+    /// Number of images held out of the training set, chosen at random; where the test images are
+    /// chosen by hash, those with the lowest hashes, so that an image that is added moves one at most.
     pub validation: usize,
     /// Threads that prepare batches ahead; 0 prepares them when they are asked for. The batches are
     /// the same for any number.
@@ -82,66 +62,6 @@ impl Default for Options {
             seed: 0,
         }
     }
-}
-
-const SUMMARIES: [(&str, &str); 9] = [
-    (
-        "mnist",
-        "handwritten digits, 28x28 grey: 60,000 and 10,000, part of the program",
-    ),
-    (
-        "idx",
-        "a folder of IDX files named like MNIST's, such as Fashion-MNIST",
-    ),
-    (
-        "folder",
-        "a folder of PNG and JPEG files, a sub-folder for each class",
-    ),
-    (
-        "npz",
-        "an .npz file with x_train and x_test, or with images",
-    ),
-    ("ring", "8 Gaussians on the unit circle, deviation 0.01"),
-    (
-        "grid",
-        "25 Gaussians on a grid from -4 to 4, deviation 0.05",
-    ),
-    ("spiral", "two arms of a spiral of radius 1, deviation 0.02"),
-    ("dice", "a die loaded 1:1:1:0:0:3, as one-hot images"),
-    (
-        "shapes",
-        "drawn colour pictures of shapes with textures, 60 classes, 32x32: 48,000 and 6,000",
-    ),
-];
-
-/// Name and one-line summary of every source.
-pub fn names_and_summaries() -> impl Iterator<Item = (&'static str, &'static str)> {
-    SUMMARIES.into_iter()
-}
-
-/// The JSON schema of a source's keys and the common ones beside `name`, with the doc comments as
-/// descriptions.
-///
-/// # Errors
-/// For an unknown name, with the nearest known one.
-pub fn schema(name: &str) -> Result<Schema> {
-    /// All keys beside `name`.
-    #[derive(JsonSchema)]
-    struct Keys<S> {
-        #[serde(flatten)]
-        _source: S,
-        #[serde(flatten)]
-        _options: Options,
-    }
-    Ok(match name {
-        "mnist" => schema_for!(Keys<Mnist>),
-        "idx" => schema_for!(Keys<Idx>),
-        "folder" => schema_for!(Keys<Folder>),
-        "npz" => schema_for!(Keys<Npz>),
-        "ring" | "grid" | "spiral" | "dice" => schema_for!(Keys<Synthetic>),
-        "shapes" => schema_for!(Keys<Shapes>),
-        _ => return Err(unknown_source(name)),
-    })
 }
 
 impl DataConfig {
@@ -213,19 +133,6 @@ fn keys_of(schema: &Schema) -> Vec<String> {
     keys.collect::<BTreeSet<String>>().into_iter().collect()
 }
 
-fn known_sources() -> String {
-    SUMMARIES.map(|(name, _)| name).join(", ")
-}
-
-fn unknown_source(name: &str) -> Error {
-    let known = SUMMARIES.map(|(name, _)| name);
-    let hint = did_you_mean(name, known);
-    Error::config(
-        "data.name",
-        format!("no source `{name}`{hint}; known: {}", known_sources()),
-    )
-}
-
 fn unknown_key(name: &str, key: &str, valid: &[String]) -> Error {
     let hint = did_you_mean(key, valid.iter().map(String::as_str));
     let valid = valid.join(", ");
@@ -233,14 +140,10 @@ fn unknown_key(name: &str, key: &str, valid: &[String]) -> Error {
     Error::config(format!("data.{key}"), problem)
 }
 
-fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let hint = nearest(name, known).map(|near| format!(", did you mean `{near}`?"));
-    hint.unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::names_and_summaries;
 
     fn message(table: Table) -> String {
         DataConfig::from_table(&table).unwrap_err().to_string()
@@ -255,6 +158,14 @@ mod tests {
             assert_eq!(full["name"].as_str(), Some(name));
             assert_eq!(full["workers"].as_integer(), Some(1));
             assert_eq!(DataConfig::from_table(&full).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn a_source_knows_its_name() {
+        for (name, _) in names_and_summaries() {
+            let table = Table::from_iter([("name".to_owned(), Value::from(name))]);
+            assert_eq!(DataConfig::from_table(&table).unwrap().source.name(), name);
         }
     }
 
@@ -274,7 +185,7 @@ mod tests {
         assert_eq!(
             message(toml::toml! { name = "mnits" }),
             "`data.name`: no source `mnits`, did you mean `mnist`?; known: mnist, idx, folder, \
-             npz, ring, grid, spiral, dice, shapes"
+             npz, ring, grid, spiral, dice"
         );
     }
 

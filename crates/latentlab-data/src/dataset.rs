@@ -7,10 +7,10 @@ use latentlab_core::{Batch, DataInfo, ValueRange};
 use latentlab_tensor::Rng;
 
 use crate::{
-    Binarise, DataConfig, Error, Options, Result, Source, binarise, dice,
+    Binarise, DataConfig, Error, Options, Result, Source, Summary, binarise, dice,
     images::{HostBatch, Images, Loaded},
     points,
-    split::hold_out,
+    split::{hold_out, hold_out_lowest},
 };
 
 /// What a part of the data is for.
@@ -34,6 +34,7 @@ pub struct Dataset {
     info: DataInfo,
     options: Options,
     fingerprints: Vec<(String, String)>,
+    summary: Summary,
 }
 
 impl Dataset {
@@ -46,7 +47,7 @@ impl Dataset {
         let seed = options.seed;
         let loaded = match &config.source {
             Source::Mnist(source) => source.load(),
-            Source::Idx(source) => source.load(),
+            Source::Idx(source) => source.load(seed),
             Source::Folder(source) => source.load(seed),
             Source::Npz(source) => source.load(seed),
             Source::Ring(counts) => points::ring(counts, seed),
@@ -56,13 +57,30 @@ impl Dataset {
             Source::Shapes(source) => source.load(seed),
         }?;
         check(&options, &loaded)?;
-        let mut rng = Rng::stream(seed, "data/validation", 0);
-        let (train, validation) = hold_out(&loaded.train, options.validation, &mut rng);
+        let (train, validation) = match &loaded.ranks {
+            Some(ranks) => hold_out_lowest(&loaded.train, options.validation, ranks),
+            None => {
+                let mut rng = Rng::stream(seed, "data/validation", 0);
+                hold_out(&loaded.train, options.validation, &mut rng)
+            }
+        };
         let info = DataInfo {
             shape: loaded.images.shape,
             range: loaded.range,
             classes: loaded.images.classes(),
             mean: loaded.images.mean(&train),
+        };
+        let labels = loaded.images.labels.as_deref().unwrap_or_default();
+        let names = loaded.classes.as_deref();
+        let summary = Summary {
+            source: config.source.name().to_owned(),
+            shape: info.shape,
+            range: info.range,
+            train: train.len(),
+            validation: validation.len(),
+            test: loaded.test.len(),
+            classes: Summary::classes(labels, names, [&train, &validation, &loaded.test]),
+            notes: loaded.notes.0,
         };
         Ok(Self {
             images: loaded.images,
@@ -72,6 +90,7 @@ impl Dataset {
             info,
             options,
             fingerprints: loaded.fingerprints,
+            summary,
         })
     }
 
@@ -94,6 +113,11 @@ impl Dataset {
     /// Origin and SHA-256, in hexadecimal, of everything the data were made of.
     pub fn fingerprints(&self) -> &[(String, String)] {
         &self.fingerprints
+    }
+
+    /// What the data are made of, and what was done to them or passed over on the way in.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// The images of a split at `indices` (each below [`len`](Self::len)), `[N, C, H, W]`, with

@@ -5,8 +5,9 @@ use std::{ops::Range, path::Path, sync::Arc};
 use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, ImageShape, ValueRange};
 use latentlab_tensor::vectorised;
+use rayon::prelude::*;
 
-use crate::{Error, Result};
+use crate::{Error, Result, split::rank, summary::Notes};
 
 /// The most bytes that one source may take in memory.
 pub(crate) const MEMORY_LIMIT: u64 = 4 << 30;
@@ -36,8 +37,14 @@ pub(crate) struct Loaded {
     pub train: Vec<u32>,
     /// Rows of `images` to test on.
     pub test: Vec<u32>,
+    /// The numbers of all rows by which they were split, where it was by hash.
+    pub ranks: Option<Vec<u64>>,
+    /// The names of the classes, by label, where they have some.
+    pub classes: Option<Vec<String>>,
     /// Origin and SHA-256 of everything that was read or drawn.
     pub fingerprints: Vec<(String, String)>,
+    /// What was done to files, and what was passed over.
+    pub notes: Notes,
 }
 
 /// Images on their way into a batch.
@@ -48,6 +55,15 @@ pub(crate) struct HostBatch {
 }
 
 impl Images {
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        let values = match &self.values {
+            Values::Bytes(bytes) => bytes.len(),
+            Values::Floats(floats) => floats.len(),
+        };
+        values / self.shape.pixels().max(1)
+    }
+
     /// The images of `rows`; bytes become numbers in `[0, 1]`.
     pub fn gather(&self, rows: &[u32]) -> HostBatch {
         let size = self.shape.pixels();
@@ -101,6 +117,24 @@ impl Images {
                         .for_each(|(sum, v)| *sum += f64::from(*v));
                 }
                 sums.into_iter().map(|sum| (sum / count) as f32).collect()
+            }
+        }
+    }
+
+    /// The number of each image by its values, as [`rank`] gives it.
+    pub fn ranks(&self, seed: u64) -> Vec<u64> {
+        let size = self.shape.pixels().max(1);
+        match &self.values {
+            Values::Bytes(bytes) => {
+                let images = bytes.par_chunks_exact(size);
+                images.map(|image| rank(seed, [image])).collect()
+            }
+            Values::Floats(floats) => {
+                let images = floats.par_chunks_exact(size).map(|image| {
+                    let bytes: Vec<[u8; 4]> = image.iter().map(|v| v.to_le_bytes()).collect();
+                    rank(seed, [bytes.as_flattened()])
+                });
+                images.collect()
             }
         }
     }

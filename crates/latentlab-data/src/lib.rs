@@ -22,6 +22,7 @@
 //! # Ok::<(), latentlab_core::Error>(())
 //! ```
 
+mod array;
 mod binarise;
 mod config;
 mod dataset;
@@ -36,26 +37,37 @@ mod loader;
 mod mnist;
 mod npy;
 mod npz;
+mod older;
 mod order;
+mod parts;
+mod pixels;
 mod points;
 mod prefetch;
 mod shapes;
+mod share;
 mod shift;
+mod source;
 mod split;
+mod summary;
 mod synthetic;
 
 pub use binarise::Binarise;
-pub use config::{DataConfig, Options, Source, names_and_summaries, schema};
+pub use config::{DataConfig, Options};
 pub use dataset::{Dataset, Split};
 pub use dice::DICE;
 pub use error::{Error, Result};
-pub use folder::Folder;
+pub use folder::{Background, Fit, Folder, Grey, Orientation};
 pub use idx::Idx;
 pub use loader::Loader;
 pub use mnist::Mnist;
-pub use npz::Npz;
+pub use npz::{Keys, Npz};
+pub use older::keep_older_meaning;
+pub use pixels::{Layout, Scale};
 pub use points::{
     GRID_DEVIATION, RING_DEVIATION, SPIRAL_DEVIATION, grid_modes, ring_modes, spiral_point,
 };
 pub use shapes::Shapes;
+pub use source::{Source, names_and_summaries, schema};
+pub use split::SplitRule;
+pub use summary::{Class, Note, Summary};
 pub use synthetic::Synthetic;

@@ -2,26 +2,13 @@
 
 use std::{io::Read, path::Path};
 
-use crate::{Error, Result, images::checked_size};
+use crate::{
+    Error, Result,
+    array::{Array, Element, Kind},
+};
 
-/// An array in C order with its shape.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Array {
-    pub dims: Vec<usize>,
-    pub numbers: Numbers,
-}
-
-/// The numbers of an array; 64-bit floats are rounded to 32 bits.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Numbers {
-    /// `|u1`
-    Bytes(Vec<u8>),
-    /// `<f4` and `<f8`
-    Floats(Vec<f32>),
-    /// `<i4` and `<i8`
-    Integers(Vec<i64>),
-}
-
+/// How an `.npy` file begins.
+pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header that is read. That of a plain array takes 128 bytes.
 const HEADER_LIMIT: usize = 1 << 16;
 
@@ -30,47 +17,46 @@ pub(crate) fn read(path: &Path, mut stream: impl Read, most: u64) -> Result<Arra
     let wrong = |problem: String| Error::file(path, problem);
     let header = read_header(&mut stream).map_err(wrong)?;
     let (kind, dims) = parse_header(&header).map_err(wrong)?;
-    let width = match kind {
-        "|u1" => 1,
-        "<f4" | "<i4" => 4,
-        "<f8" | "<i8" => 8,
-        other => {
-            let problem = format!("has type `{other}`, expected |u1, <f4, <f8, <i4 or <i8");
-            return Err(wrong(problem));
-        }
-    };
-    let size = checked_size(path, &dims, width)? * width;
-    if size > most {
-        let problem = format!("its header promises {size} bytes, more than the file can hold");
-        return Err(wrong(problem));
-    }
-    let mut bytes = Vec::with_capacity(size as usize + 1);
-    // One byte more than there should be, to notice an array that is too long.
-    let read = stream.take(size + 1).read_to_end(&mut bytes);
-    read.map_err(|error| wrong(format!("cannot read its values: {error}")))?;
-    if bytes.len() as u64 != size {
-        let relation = if bytes.len() as u64 > size {
-            "more"
-        } else {
-            "fewer"
-        };
-        let problem = format!("holds {relation} than the {size} bytes of its shape {dims:?}");
-        return Err(wrong(problem));
-    }
-    let numbers = match kind {
-        "|u1" => Numbers::Bytes(bytes),
-        "<f4" => Numbers::Floats(words(&bytes, f32::from_le_bytes)),
-        "<f8" => Numbers::Floats(words(&bytes, |word| f64::from_le_bytes(word) as f32)),
-        "<i4" => Numbers::Integers(words(&bytes, |word| i32::from_le_bytes(word).into())),
-        _ => Numbers::Integers(words(&bytes, i64::from_le_bytes)),
-    };
-    let dims = dims.into_iter().map(|dim| dim as usize).collect();
-    Ok(Array { dims, numbers })
+    let element = element(kind).map_err(wrong)?;
+    Array::read(path, &dims, element, stream, most)
 }
 
-fn words<const WIDTH: usize, T>(bytes: &[u8], word: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
-    let (words, _) = bytes.as_chunks();
-    words.iter().map(|bytes| word(*bytes)).collect()
+/// Type and shape of the array in a stream, in words.
+pub(crate) fn describe(mut stream: impl Read) -> String {
+    let header = match read_header(&mut stream) {
+        Ok(header) => header,
+        Err(problem) => return problem,
+    };
+    match parse_header(&header) {
+        Ok((kind, dims)) => match element(kind) {
+            Ok(element) => format!("{} {dims:?}", element.name()),
+            Err(_) => format!("{kind} {dims:?}"),
+        },
+        Err(problem) => problem,
+    }
+}
+
+/// The type that numpy calls `descr`.
+fn element(descr: &str) -> Result<Element, String> {
+    let (order, kind) = descr.split_at_checked(1).unwrap_or_default();
+    let (kind, width) = kind.split_at_checked(1).unwrap_or_default();
+    let (kind, widths): (_, &[usize]) = match kind {
+        "b" => (Kind::Truth, &[1]),
+        "u" => (Kind::Unsigned, &[1, 2, 4, 8]),
+        "i" => (Kind::Signed, &[1, 2, 4, 8]),
+        "f" => (Kind::Float, &[2, 4, 8]),
+        _ => (Kind::Truth, &[]),
+    };
+    match (order, width.parse()) {
+        ("<" | ">" | "|", Ok(width)) if widths.contains(&width) => Ok(Element {
+            kind,
+            width,
+            big_endian: order == ">",
+        }),
+        _ => Err(format!(
+            "has type `{descr}`, expected bool, integers of 8 to 64 bits or floats of 16 to 64"
+        )),
+    }
 }
 
 fn read_header(stream: &mut impl Read) -> Result<String, String> {
@@ -121,6 +107,9 @@ fn parse_header(header: &str) -> Result<(&str, Vec<u64>), String> {
     match parsed() {
         Some((kind, dims, false)) => Ok((kind, dims)),
         Some((.., true)) => Err("is in Fortran order; save np.ascontiguousarray(...)".to_owned()),
+        None if value("descr").is_some_and(|kind| kind.starts_with('[')) => {
+            Err("is a table of fields of their own types; save each field alone".to_owned())
+        }
         None => Err(format!(
             "has a header that cannot be understood: {header:?}"
         )),
@@ -144,32 +133,41 @@ mod tests {
     }
 
     #[test]
-    fn bytes_and_floats_keep_their_values() {
-        let header = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }";
-        let array = decode(&file(header, &[1, 2, 3])).unwrap();
-        assert_eq!(
-            array,
-            Array {
-                dims: vec![3],
-                numbers: Numbers::Bytes(vec![1, 2, 3])
-            }
-        );
-        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1), }";
-        let array = decode(&file(header, &0.5f64.to_le_bytes())).unwrap();
-        assert_eq!(
-            array,
-            Array {
-                dims: vec![1, 1],
-                numbers: Numbers::Floats(vec![0.5])
-            }
-        );
+    fn arrays_keep_shape_type_and_bytes() {
+        for (descr, kind, width, big_endian) in [
+            ("|b1", Kind::Truth, 1, false),
+            ("|u1", Kind::Unsigned, 1, false),
+            ("<u2", Kind::Unsigned, 2, false),
+            (">u8", Kind::Unsigned, 8, true),
+            ("|i1", Kind::Signed, 1, false),
+            (">i4", Kind::Signed, 4, true),
+            ("<f2", Kind::Float, 2, false),
+            (">f8", Kind::Float, 8, true),
+        ] {
+            let header =
+                format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (3, 1), }}");
+            let bytes: Vec<u8> = (0..3 * width as u8).collect();
+            let array = decode(&file(&header, &bytes)).unwrap();
+            let element = Element {
+                kind,
+                width,
+                big_endian,
+            };
+            assert_eq!(
+                (array.dims, array.element, array.bytes),
+                (vec![3, 1], element, bytes)
+            );
+        }
     }
 
     #[test]
     fn a_shape_that_the_file_cannot_hold_is_refused() {
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (99999, 99), }";
         let message = decode(&file(header, &[0; 16])).unwrap_err().to_string();
-        assert!(message.contains("more than the file can hold"), "{message}");
+        assert!(
+            message.contains("more than a file of this length can hold"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -177,8 +175,24 @@ mod tests {
         let header = "{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }";
         let message = decode(&file(header, &[0; 4])).unwrap_err().to_string();
         assert!(message.contains("Fortran order"), "{message}");
-        let header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }";
+        for descr in ["|O", "<U3", "<c8", "<f16", "<M8[ns]", "<f", "f4", "", "é1"] {
+            let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': (1,), }}");
+            let message = decode(&file(&header, &[0; 4])).unwrap_err().to_string();
+            assert!(
+                message.contains(&format!("has type `{descr}`")),
+                "{message}"
+            );
+        }
+        let header = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }";
         let message = decode(&file(header, &[0; 4])).unwrap_err().to_string();
-        assert!(message.contains("has type `|O`"), "{message}");
+        assert!(message.contains("table of fields"), "{message}");
+    }
+
+    #[test]
+    fn an_array_that_is_not_read_is_still_described() {
+        let header = "{'descr': '<U3', 'fortran_order': False, 'shape': (7,), }";
+        assert_eq!(describe(file(header, &[]).as_slice()), "<U3 [7]");
+        let header = "{'descr': '>i2', 'fortran_order': False, 'shape': (7, 2), }";
+        assert_eq!(describe(file(header, &[]).as_slice()), "int16 [7, 2]");
     }
 }

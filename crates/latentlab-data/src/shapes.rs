@@ -12,6 +12,7 @@ use crate::{
     Error, Result,
     fingerprint::sha256,
     images::{Images, Loaded, MEMORY_LIMIT, Values},
+    summary::Notes,
 };
 
 /// The index of the first picture to test on, a multiple of the number of classes: training pictures
@@ -82,7 +83,10 @@ impl Shapes {
             range: ValueRange::Unit,
             train: (0..self.train).collect(),
             test: (self.train..count as u32).collect(),
+            ranks: None,
+            classes: None,
             fingerprints,
+            notes: Notes::default(),
         })
     }
 }

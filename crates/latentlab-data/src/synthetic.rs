@@ -11,6 +11,7 @@ use crate::{
     Error, Result,
     fingerprint::sha256,
     images::{Images, Loaded, MEMORY_LIMIT, Values},
+    summary::Notes,
 };
 
 /// How many samples of a known distribution to draw.
@@ -74,7 +75,10 @@ impl Synthetic {
             range,
             train: (0..self.train).collect(),
             test: (self.train..count as u32).collect(),
+            ranks: None,
+            classes: None,
             fingerprints,
+            notes: Notes::default(),
         })
     }
 }

@@ -79,6 +79,10 @@ pub struct RunRecord {
     pub environment: Environment,
     /// SHA-256 of each source of the data.
     pub data: Vec<(String, String)>,
+    /// What the data were made of, what was done to them and what was passed over; runs of older
+    /// versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_summary: Option<latentlab_data::Summary>,
     /// What the parameters were at the start, if not drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_from: Option<Taken>,

@@ -21,6 +21,18 @@ pub fn values(dataset: &Dataset, split: Split) -> Vec<f32> {
     batch.images.flatten_all().unwrap().to_vec1().unwrap()
 }
 
+/// All pixels of the training images as bytes.
+pub fn bytes(dataset: &Dataset) -> Vec<u8> {
+    let values = values(dataset, Split::Train);
+    values.iter().map(|v| (v * 255.0).round() as u8).collect()
+}
+
+/// What was done to the data, in words.
+pub fn notes(dataset: &Dataset) -> Vec<String> {
+    let notes = dataset.summary().notes.iter();
+    notes.map(|note| note.to_string()).collect()
+}
+
 /// All labels of a split.
 pub fn labels(dataset: &Dataset, split: Split) -> Vec<u32> {
     let indices: Vec<usize> = (0..dataset.len(split)).collect();

@@ -181,6 +181,7 @@ fn pictures(folder: &Path, dataset: &Dataset, most: usize) -> Result<Pictures> {
         size: shape.height as u32,
         channels: shape.channels,
         test_fraction: 0.0,
+        ..Folder::default()
     };
     let resized = source
         .sizes()

@@ -42,6 +42,7 @@ fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
         experiment: name.to_owned(),
         name: None,
         init_from: None,
+        data_summary: None,
         status: Status::Running,
         argv: vec![format!("argv-{elapsed_s}")],
         environment: Environment {

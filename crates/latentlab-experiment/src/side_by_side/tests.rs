@@ -23,6 +23,7 @@ fn run(
         experiment: "vae <small>".to_owned(),
         name: None,
         init_from: None,
+        data_summary: None,
         status,
         argv: Vec::new(),
         environment: Environment::current(1, &candle_core::Device::Cpu),

@@ -79,6 +79,7 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
         experiment: plan.name.to_owned(),
         name: plan.run_name.map(str::to_owned),
         init_from,
+        data_summary: Some(prepared.session.dataset.summary().clone()),
         status: Status::Running,
         argv: plan.argv,
         environment: prepared.environment.clone(),
@@ -226,6 +227,9 @@ impl Prepared {
             ..
         } = self;
         let (from, to) = (trainer.steps(), session.experiment.steps);
+        for line in session.dataset.summary().to_string().lines() {
+            tracing::info!("{line}");
+        }
         tracing::info!(experiment = record.experiment, from, to, "training");
         let metrics = directory.join(METRICS);
         let checkpoint = &session.experiment.checkpoint;

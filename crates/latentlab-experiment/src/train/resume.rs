@@ -21,7 +21,7 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
     let file = required(directory, CONFIG)?;
     let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
     let mut table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
-    keep_older_meaning(directory, &mut table);
+    keep_older_meaning(&mut table);
     let experiment = Experiment::resolve(&table, &Table::new(), registry);
     experiment.map_err(|error| match error {
         Error::Model(unknown @ latentlab_core::Error::Unknown { kind: "model", .. }) => {
@@ -32,9 +32,11 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
 }
 
 /// Writes into the file of a run what keys that are newer than the run meant when it was made.
-fn keep_older_meaning(directory: &Path, table: &mut Table) {
+fn keep_older_meaning(table: &mut Table) {
     latentlab_train::keep_older_meaning(table);
-    let _ = directory;
+    if let Some(Value::Table(data)) = table.get_mut("data") {
+        latentlab_data::keep_older_meaning(data);
+    }
 }
 
 /// Why a run of a model that is not registered cannot be opened, and by what it can.

@@ -2,13 +2,11 @@
 
 use std::fs;
 
+use crate::opened::{labels, open, values};
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use latentlab_data::Split;
-use opened::{labels, open, values};
 use tempfile::tempdir;
 use toml::Table;
-
-mod opened;
 
 #[test]
 fn sub_folders_are_classes_and_images_are_cropped_to_their_middle() {

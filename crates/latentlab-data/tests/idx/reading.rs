@@ -1,28 +1,16 @@
-//! IDX folders: what is right is read, what is broken is refused, and nothing panics.
+//! What is right is read, what is broken is refused, and nothing panics.
 
-use std::{fs, io::Write};
+use std::fs;
 
-use flate2::{Compression, write::GzEncoder};
 use latentlab_data::{Dataset, Result, Split};
-use opened::{labels, open, values};
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 use toml::Table;
 
-mod opened;
-
-fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, dims.len() as u8];
-    dims.iter().for_each(|dim| bytes.extend(dim.to_be_bytes()));
-    bytes.extend(values);
-    bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use crate::{
+    gzip, idx,
+    opened::{labels, open, values},
+};
 
 /// Two training images and one test image of 1x2 pixels, the training images compressed.
 fn idx_folder() -> TempDir {

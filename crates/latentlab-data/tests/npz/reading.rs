@@ -1,39 +1,16 @@
-//! `.npz` files: what is right is read, what is broken is refused, and nothing panics.
+//! What is right is read, what is broken is refused, and nothing panics.
 
-use std::{
-    fs,
-    io::{Cursor, Write},
-};
+use std::fs;
 
 use latentlab_data::{Dataset, Result, Split};
-use opened::{labels, open, values};
 use proptest::prelude::*;
 use tempfile::tempdir;
 use toml::Table;
-use zip::{ZipWriter, write::SimpleFileOptions};
 
-mod opened;
-
-/// The bytes of `numpy.save` of an array of `descr` and `shape`.
-fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
-    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((header.len() as u16).to_le_bytes());
-    bytes.extend(header.as_bytes());
-    bytes.extend(values);
-    bytes
-}
-
-fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in arrays {
-        writer
-            .start_file(format!("{name}.npy"), SimpleFileOptions::default())
-            .unwrap();
-        writer.write_all(bytes).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
-}
+use crate::{
+    archive::{npy, npz},
+    opened::{labels, open, values},
+};
 
 /// Two colour images of 1x2 pixels to train on and one to test on, as Keras stores them.
 fn keras() -> Vec<u8> {
@@ -63,7 +40,7 @@ fn an_npz_file_in_the_order_of_keras_becomes_planes() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("colours.npz");
     fs::write(&path, keras()).unwrap();
-    let dataset = open("npz", "path", &path, Table::new()).unwrap();
+    let dataset = open("npz", "path", &path, toml::toml! { layout = "nhwc" }).unwrap();
     assert_eq!(dataset.info().shape.batch(2), (2, 3, 1, 2));
     assert_eq!(
         values(&dataset, Split::Train)[..6],
@@ -81,7 +58,13 @@ fn an_npz_file_of_images_alone_is_split() {
         .flat_map(|n| (n as f32 / 10.0).to_le_bytes())
         .collect();
     fs::write(&path, npz(&[("images", npy("<f4", "10, 1, 1", &floats))])).unwrap();
-    let dataset = open("npz", "path", &path, toml::toml! { test_fraction = 0.3 }).unwrap();
+    let dataset = open(
+        "npz",
+        "path",
+        &path,
+        toml::toml! { test_fraction = 0.3 split = "shuffled" },
+    )
+    .unwrap();
     assert_eq!(
         (dataset.len(Split::Train), dataset.len(Split::Test)),
         (7, 3)
@@ -106,9 +89,18 @@ fn floats_outside_of_the_unit_range_are_refused() {
             .unwrap_err()
             .to_string();
         assert!(
-            message.ends_with(&format!("its images hold {odd}, expected floats in [0, 1]")),
+            message.contains(&format!(
+                "its images hold {odd}, expected floats in [0, 1]; "
+            )),
             "{message}"
         );
+        // The way out is one that would work, if there is one.
+        let scale = match odd {
+            255.0 => "write scale = \"byte\"",
+            -0.5 => "write scale = \"signed\"",
+            _ => "scale = \"signed\" takes [-1, 1] and \"byte\" 0 to 255",
+        };
+        assert!(message.contains(scale), "{message}");
     }
 }
 
@@ -116,7 +108,7 @@ fn open_npz(bytes: &[u8]) -> Result<Dataset> {
     let dir = tempdir().unwrap();
     let path = dir.path().join("damaged.npz");
     fs::write(&path, bytes).unwrap();
-    open("npz", "path", &path, Table::new())
+    open("npz", "path", &path, toml::toml! { layout = "nhwc" })
 }
 
 #[test]
