@@ -44,6 +44,7 @@ pub(crate) fn report(
         latent::section(directory)?,
         figures(summary),
         curves(records),
+        data(record),
         configuration(&experiment.to_table()?),
         environment(&record.environment),
     ]
@@ -133,6 +134,19 @@ fn curves(records: &[Record]) -> String {
         })
         .collect();
     page::section("Curves", &parts)
+}
+
+/// What the run was trained on, and what was done to it on the way in.
+fn data(record: &RunRecord) -> String {
+    let Some(summary) = &record.data_summary else {
+        return String::new();
+    };
+    let lines = summary.to_string();
+    let lines = lines.lines().map(|line| match line.split_once(": ") {
+        Some((what, said)) => (what, said.to_owned()),
+        None => (line, String::new()),
+    });
+    page::section("Data", &table(&lines.collect::<Vec<_>>()))
 }
 
 fn configuration(config: &Table) -> String {

@@ -267,7 +267,7 @@ fn a_folder_of_pictures_from_any_program_is_judged() {
     let notes = found["notes"].to_string();
     assert!(notes.contains("60 samples are few"), "{notes}");
     assert!(
-        notes.contains("60 of 60 pictures were of another size"),
+        notes.contains("of the pictures, resized to fewer pixels: 60 (") && notes.contains("blurs"),
         "{notes}"
     );
     // Few enough to say nothing at all.

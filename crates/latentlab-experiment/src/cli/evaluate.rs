@@ -8,7 +8,7 @@ use std::{
 use candle_core::{Device, Tensor};
 use clap::Args;
 use latentlab_core::{Registry, ValueRange};
-use latentlab_data::{DataConfig, Dataset, Folder, Options, Source, Split};
+use latentlab_data::{Background, DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
 use latentlab_train::numbers;
 use serde_json::{Map, Value, json};
@@ -36,6 +36,10 @@ pub(super) struct Arguments {
     /// Judge the PNG and JPEG files in a folder, from any program, instead of a model
     #[arg(long, value_name = "DIR_OF_IMAGES", conflicts_with_all = ["importance", "best"])]
     against: Option<PathBuf>,
+    /// What is seen through transparent parts of those pictures: white, black, #rrggbb; as the
+    /// pictures of the run were read without it, or white
+    #[arg(long, value_name = "COLOUR", requires = "against")]
+    background: Option<Background>,
     /// Samples to draw, and test images to compare them with, at most; as many as there are test
     /// images, from 10 to 10,000, without it
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -112,11 +116,12 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         (Some(folder), _) => {
             // Read first: they are what is most likely to be wrong.
             let most = arguments.samples.unwrap_or(DEFAULT_SAMPLES);
-            let pictures = pictures(folder, &dataset, most)?;
+            let background = arguments.background;
+            let pictures = pictures(folder, &source, &dataset, background, most)?;
             let judge = judge(pictures.places.len())?;
             let batches = pictures.batches(judge.at_once());
             let mut judgement = judge.samples(pictures.places.len(), batches)?;
-            judgement.notes.extend(pictures.note);
+            judgement.notes.extend(pictures.notes);
             (folder.display().to_string(), judgement)
         }
         (None, Some((session, step))) => {
@@ -146,8 +151,8 @@ struct Pictures {
     dataset: Dataset,
     /// Those that are judged.
     places: Vec<usize>,
-    /// What was done to bring them into that form, if it was more than reading them.
-    note: Option<String>,
+    /// What was done to bring them into that form, and what was passed over.
+    notes: Vec<String>,
 }
 
 impl Pictures {
@@ -160,35 +165,48 @@ impl Pictures {
     }
 }
 
-/// The pictures in `folder`, at most `most`, in the form of the images of `dataset`.
-fn pictures(folder: &Path, dataset: &Dataset, most: usize) -> Result<Pictures> {
+/// The pictures in `folder`, at most `most`, in the form of the images of `dataset`, and read as the
+/// pictures of `source` were if that is a folder.
+fn pictures(
+    folder: &Path,
+    source: &Source,
+    dataset: &Dataset,
+    background: Option<Background>,
+    most: usize,
+) -> Result<Pictures> {
     let info = dataset.info();
     let shape = info.shape;
-    if shape.height != shape.width
-        || !matches!(shape.channels, 1 | 3)
-        || info.range != ValueRange::Unit
-    {
-        let problem = "--against: pictures can be compared with square images of 1 or 3 channels \
-                       only";
+    if !matches!(shape.channels, 1..=4) || info.range != ValueRange::Unit {
+        let problem = "--against: pictures can be compared with images of 1 to 4 channels only";
         return Err(Error::Argument(problem.to_owned()));
     }
     if !folder.is_dir() {
         let problem = format!("--against: there is no folder {}", folder.display());
         return Err(Error::Argument(problem));
     }
+    let with_alpha = matches!(shape.channels, 2 | 4);
+    if with_alpha && background.is_some_and(|background| background != Background::Keep) {
+        let problem =
+            "--background: the images of the run keep their alpha, so the pictures do too";
+        return Err(Error::Argument(problem.to_owned()));
+    }
+    let like = match source {
+        Source::Folder(folder) => folder.clone(),
+        _ if with_alpha => Folder {
+            background: Background::Keep,
+            ..Folder::default()
+        },
+        _ => Folder::default(),
+    };
     let source = Folder {
         dir: folder.to_owned(),
-        size: shape.height as u32,
-        channels: shape.channels,
+        height: Some(shape.height as u32),
+        width: Some(shape.width as u32),
+        channels: shape.channels - usize::from(with_alpha),
         test_fraction: 0.0,
-        ..Folder::default()
+        background: background.unwrap_or(like.background),
+        ..like
     };
-    let resized = source
-        .sizes()
-        .map_err(latentlab_core::Error::from)?
-        .into_iter()
-        .filter(|size| *size != [source.size; 2])
-        .count();
     let config = DataConfig {
         source: Source::Folder(source),
         options: Options::default(),
@@ -202,17 +220,18 @@ fn pictures(folder: &Path, dataset: &Dataset, most: usize) -> Result<Pictures> {
             folder.display()
         )));
     }
-    let side = shape.height;
-    let places = choice(count, most);
+    let notes = pictures.summary().notes.iter();
+    let notes = notes.map(|note| {
+        let resized = match note.what.starts_with("resized") {
+            true => "; that blurs them, and figures tell of it as well",
+            false => "",
+        };
+        format!("of the pictures, {note}{resized}")
+    });
     Ok(Pictures {
+        notes: notes.collect(),
+        places: choice(count, most),
         dataset: pictures,
-        places,
-        note: (resized > 0).then(|| {
-            format!(
-                "{resized} of {count} pictures were of another size and resized to {side}x{side}, \
-                 which blurs them: figures tell of that as well"
-            )
-        }),
     })
 }
 

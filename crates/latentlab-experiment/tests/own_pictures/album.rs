@@ -58,9 +58,8 @@ impl Album {
         self.folder.path().join(name)
     }
 
-    /// Trains a tiny `model` for a few steps and gives the run directory.
-    pub fn train(&self, model: &str, side: usize, more: &[&str]) -> PathBuf {
-        let run = self.path("run");
+    /// The experiment file of a few steps of a tiny `model`.
+    pub fn experiment(&self, model: &str, side: usize) -> PathBuf {
         let config = match model {
             "gan" => "{ generator = { hidden = [8] }, discriminator = { hidden = [8] } }",
             _ => "{ hidden = [8], latent = 2 }",
@@ -73,10 +72,14 @@ impl Album {
         );
         let file = self.path("own.toml");
         fs::write(&file, text).unwrap();
-        let (file, out) = (file.to_str().unwrap(), run.to_str().unwrap());
-        let arguments = [&["experiment", file, "--out", out], more].concat();
-        let output = latentlab(&arguments);
-        assert!(output.status.success(), "{}", told(&output));
+        file
+    }
+
+    /// Trains a tiny `model` for a few steps and gives the run directory.
+    pub fn train(&self, model: &str, side: usize, more: &[&str]) -> PathBuf {
+        let (run, file) = (self.path("run"), self.experiment(model, side));
+        let call = ["experiment", text(&file), "--out", text(&run)];
+        success(&[&call[..], more].concat());
         run
     }
 }

@@ -2,5 +2,6 @@
 
 mod album;
 mod changed;
+mod few;
 mod memory;
 mod within;
