@@ -150,7 +150,12 @@ pub fn reconstructions(
     let restored = in_batches(&originals, at_once, |images| {
         Ok(reconstructor.reconstruct(images)?)
     })?;
-    Ok(Some(picture::pairs(&originals, &restored, COLUMNS)?))
+    pairs(&originals, &restored).map(Some)
+}
+
+/// Images above what a model makes of them.
+pub fn pairs(originals: &Tensor, restored: &Tensor) -> Result<Picture> {
+    Ok(picture::pairs(originals, restored, COLUMNS)?)
 }
 
 /// Half the side of a square about the origin that holds `points` with some room.

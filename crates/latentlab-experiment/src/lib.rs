@@ -38,6 +38,7 @@ mod likeness;
 mod logging;
 pub mod markup;
 pub mod overrides;
+mod own_pictures;
 mod page;
 mod palette;
 pub mod papers;

@@ -10,6 +10,7 @@ mod png;
 
 use std::{path::PathBuf, sync::Arc};
 
+use candle_core::{Device, Tensor};
 use image::ImageReader;
 use latentlab_core::{ImageShape, ValueRange};
 use rayon::prelude::*;
@@ -126,6 +127,30 @@ impl Folder {
         files.par_iter().map(size).collect()
     }
 
+    /// Single pictures from anywhere, `[N, C, H, W]` with values in `[0, 1]`, read as those of the folder
+    /// are: background, orientation, grey, size and fit.
+    ///
+    /// # Errors
+    /// If there are none, or a file cannot be read, is damaged or no picture.
+    pub fn pictures(&self, files: &[PathBuf]) -> latentlab_core::Result<Tensor> {
+        self.check_form()?;
+        let shape = self.shape();
+        let mut values = vec![0; files.len() * shape.pixels()];
+        let places = values.par_chunks_exact_mut(shape.pixels()).zip(files);
+        first_error(
+            places
+                .map(|(values, file)| self.decode(file, values))
+                .collect(),
+        )?;
+        let rows: Vec<u32> = (0..files.len() as u32).collect();
+        let images = Images {
+            shape,
+            values: Values::Bytes(values),
+            labels: None,
+        };
+        Ok(images.gather(&rows).upload(shape, &Device::Cpu)?.images)
+    }
+
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
         let share = Share {
             fraction: self.test_fraction,
@@ -175,6 +200,15 @@ impl Folder {
             let what = "the folder of the images";
             return Err(Error::unnamed("dir", what, "my-pictures"));
         }
+        self.check_form()?;
+        if !self.dir.is_dir() {
+            return Err(Error::absent("dir", "folder", &self.dir));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the form in which pictures are to be read.
+    fn check_form(&self) -> Result<()> {
         let sides = [
             ("size", Some(self.size)),
             ("height", self.height),
@@ -198,9 +232,6 @@ impl Folder {
             };
             let problem = format!("is {channels}, expected 1 (grey) or 3 (colour){alpha}");
             return Err(Error::config("channels", problem));
-        }
-        if !self.dir.is_dir() {
-            return Err(Error::absent("dir", "folder", &self.dir));
         }
         Ok(())
     }

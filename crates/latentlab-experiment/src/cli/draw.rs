@@ -8,7 +8,7 @@ use std::{
 use candle_core::Tensor;
 use clap::Args;
 use latentlab_core::{GenerativeModel, Registry};
-use latentlab_data::Split;
+use latentlab_data::{Background, DataConfig, Split};
 use latentlab_tensor::Rng;
 use latentlab_train::Picture;
 use toml::Table;
@@ -18,6 +18,7 @@ use crate::{
     Error, Experiment, Result, RunModel, Trained,
     batches::{at_once, in_batches},
     drawing::{self, Canvas},
+    own_pictures,
 };
 
 /// Images in one picture at most: more than anybody looks at.
@@ -78,6 +79,20 @@ pub(super) struct ReconstructArguments {
         allow_negative_numbers = true
     )]
     count: usize,
+    /// Pictures of your own in the place of test images; may be repeated
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "count")]
+    image: Vec<PathBuf>,
+    #[command(flatten)]
+    own: Own,
+}
+
+/// How pictures of one's own are read.
+#[derive(Debug, Args)]
+struct Own {
+    /// What is seen through transparent parts of pictures of your own: white, black, #rrggbb; as the
+    /// pictures of the run were read without it, or white
+    #[arg(long, value_name = "COLOUR")]
+    background: Option<Background>,
 }
 
 /// Arguments of `interpolate`.
@@ -105,6 +120,14 @@ pub(super) struct InterpolateArguments {
     /// does
     #[arg(long)]
     test_images: bool,
+    /// Walk from this picture of your own to that of --to, in one row
+    #[arg(long, value_name = "FILE", requires = "to", conflicts_with_all = ["rows", "test_images"])]
+    from: Option<PathBuf>,
+    /// Where that walk ends
+    #[arg(long, value_name = "FILE", requires = "from")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    own: Own,
     /// Seed of the ends
     #[arg(
         long,
@@ -135,6 +158,9 @@ pub(super) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
 pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry) -> Result<u8> {
     within("--count", arguments.count, 1, MOST)?;
     let run = arguments.which.run()?;
+    if !arguments.image.is_empty() {
+        return reconstruct_own(arguments, &run, registry);
+    }
     let (session, step) = run.model().session(registry)?;
     refuse_among_data(&arguments.which.out, &session.experiment)?;
     let drawn = drawing::reconstructions(
@@ -148,6 +174,23 @@ pub(super) fn reconstruct(arguments: &ReconstructArguments, registry: &Registry)
     arguments.which.write(&picture, step)
 }
 
+/// What a model makes of pictures from anywhere, which needs no other data.
+fn reconstruct_own(arguments: &ReconstructArguments, run: &Run, registry: &Registry) -> Result<u8> {
+    let trained = run.model().trained(registry)?;
+    refuse_among_data(&arguments.which.out, &trained.experiment)?;
+    let model = trained.shown();
+    let reconstructor = model.reconstructor();
+    let reconstructor =
+        reconstructor.ok_or_else(|| cannot(&trained.experiment, model, "reconstruct"))?;
+    let images = arguments.own.read(&trained, &arguments.image)?;
+    let at_once = at_once(trained.info.shape, CHUNK);
+    let restored = in_batches(&images, at_once, |images| {
+        Ok(reconstructor.reconstruct(images)?)
+    })?;
+    let picture = drawing::pairs(&images, &restored)?;
+    arguments.which.write(&picture, trained.step)
+}
+
 pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry) -> Result<u8> {
     within("--rows", arguments.rows, 1, 100)?;
     within("--columns", arguments.columns, 2, 100)?;
@@ -156,7 +199,7 @@ pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry)
     refuse_among_data(&arguments.which.out, &trained.experiment)?;
     let [from, to] = ends(&run, &trained, arguments)?;
     let mut walks = Vec::new();
-    for row in 0..arguments.rows {
+    for row in 0..from.dim(0)? {
         let (from, to) = (from.get(row)?, to.get(row)?);
         for column in 0..arguments.columns {
             let share = column as f64 / (arguments.columns - 1) as f64;
@@ -177,6 +220,20 @@ pub(super) fn interpolate(arguments: &InterpolateArguments, registry: &Registry)
 fn ends(run: &Run, trained: &Trained, arguments: &InterpolateArguments) -> Result<[Tensor; 2]> {
     let model = trained.shown();
     let rng = |which| Rng::stream(arguments.seed, "cli/interpolate", which);
+    if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
+        let Some(reconstructor) = model.reconstructor() else {
+            return Err(Error::Argument(format!(
+                "--from: the model `{}` cannot encode pictures; leave it out to walk between draws \
+                 from its prior",
+                trained.experiment.model.name
+            )));
+        };
+        let read = |file: &PathBuf| -> Result<Tensor> {
+            let image = arguments.own.read(trained, std::slice::from_ref(file))?;
+            Ok(reconstructor.encode(&image)?)
+        };
+        return Ok([read(from)?, read(to)?]);
+    }
     match (model.sampler(), model.reconstructor()) {
         (Some(sampler), _) if !arguments.test_images => {
             let draw = |which| sampler.prior(arguments.rows, &mut rng(which));
@@ -208,6 +265,15 @@ fn decode(model: &dyn GenerativeModel, latent: &Tensor) -> Result<Tensor> {
         (Some(reconstructor), _) => Ok(reconstructor.decode(latent)?),
         (None, Some(sampler)) => Ok(sampler.generate(latent, None)?),
         (None, None) => Err(Error::Argument("the model decodes nothing".to_owned())),
+    }
+}
+
+impl Own {
+    /// Pictures of one's own `[N, C, H, W]` in the form of the images of a model.
+    fn read(&self, trained: &Trained, files: &[PathBuf]) -> Result<Tensor> {
+        let source = DataConfig::from_table(&trained.experiment.data)?.source;
+        let reader = own_pictures::reader(&source, &trained.info, self.background)?;
+        Ok(reader.pictures(files)?.to_device(&trained.device)?)
     }
 }
 

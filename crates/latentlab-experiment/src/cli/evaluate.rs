@@ -7,7 +7,7 @@ use std::{
 
 use candle_core::{Device, Tensor};
 use clap::Args;
-use latentlab_core::{Registry, ValueRange};
+use latentlab_core::Registry;
 use latentlab_data::{Background, DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
 use latentlab_train::numbers;
@@ -19,6 +19,7 @@ use crate::{
     evaluation::choice,
     figures::{grouped, number},
     judgement::{Judge, Judgement},
+    own_pictures,
 };
 
 /// Pictures and samples, at least: below that nothing can be said.
@@ -174,38 +175,13 @@ fn pictures(
     background: Option<Background>,
     most: usize,
 ) -> Result<Pictures> {
-    let info = dataset.info();
-    let shape = info.shape;
-    if !matches!(shape.channels, 1..=4) || info.range != ValueRange::Unit {
-        let problem = "--against: pictures can be compared with images of 1 to 4 channels only";
-        return Err(Error::Argument(problem.to_owned()));
-    }
     if !folder.is_dir() {
         let problem = format!("--against: there is no folder {}", folder.display());
         return Err(Error::Argument(problem));
     }
-    let with_alpha = matches!(shape.channels, 2 | 4);
-    if with_alpha && background.is_some_and(|background| background != Background::Keep) {
-        let problem =
-            "--background: the images of the run keep their alpha, so the pictures do too";
-        return Err(Error::Argument(problem.to_owned()));
-    }
-    let like = match source {
-        Source::Folder(folder) => folder.clone(),
-        _ if with_alpha => Folder {
-            background: Background::Keep,
-            ..Folder::default()
-        },
-        _ => Folder::default(),
-    };
     let source = Folder {
         dir: folder.to_owned(),
-        height: Some(shape.height as u32),
-        width: Some(shape.width as u32),
-        channels: shape.channels - usize::from(with_alpha),
-        test_fraction: 0.0,
-        background: background.unwrap_or(like.background),
-        ..like
+        ..own_pictures::reader(source, dataset.info(), background)?
     };
     let config = DataConfig {
         source: Source::Folder(source),

@@ -4,4 +4,5 @@ mod album;
 mod changed;
 mod few;
 mod memory;
+mod single;
 mod within;
