@@ -73,6 +73,8 @@ mod tests {
     use super::*;
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn each_epoch_shows_every_image_once(
             seed: u64, count in 1usize..40, size in 1usize..100, epochs in 1usize..4,

@@ -116,7 +116,7 @@ fn every_prefix_of_a_file_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(latentlab_testing::cases(300))]
 
     #[test]
     fn a_damaged_file_is_refused_or_read_without_a_panic(

@@ -28,7 +28,7 @@ fn content(batch: Batch) -> (Vec<f32>, Vec<u32>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(32) })]
+    #![proptest_config(latentlab_testing::cases(32))]
 
     #[test]
     fn a_batch_depends_neither_on_history_nor_on_the_number_of_workers(

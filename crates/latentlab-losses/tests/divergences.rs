@@ -50,6 +50,8 @@ fn close(a: &[f64], b: &[f64]) -> bool {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn gaussian_kl_is_never_negative_and_zero_only_for_the_same(
         mu in entries(6), v in entries(6), mu_p in entries(6), v_p in entries(6)

@@ -53,6 +53,8 @@ fn finite(loss: Result<Tensor>, var: &Var) -> Result<(f32, Vec<f32>)> {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn adversarial_losses_are_finite(values in logits(), smooth in 0.0..=1.0) {
         let x = var(&values, (8, 1)).unwrap();

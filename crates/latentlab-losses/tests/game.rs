@@ -79,6 +79,8 @@ fn distributions() -> impl Strategy<Value = (Vec<u32>, Vec<u32>)> {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     /// Theorem 1 of Goodfellow et al. (2014).
     #[test]
     fn the_best_discriminator_reaches_minus_ln_4_plus_twice_js((p, q) in distributions()) {

@@ -21,6 +21,8 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn errors_are_never_negative_and_zero_for_the_image_itself(
         x in prop::collection::vec(0.0..1.0f64, 8), y in prop::collection::vec(0.0..1.0f64, 8)

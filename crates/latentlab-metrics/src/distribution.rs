@@ -147,6 +147,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn a_distribution_is_at_no_distance_from_itself(p in distribution()) {
             prop_assert_eq!(kullback_leibler(&p, &p).unwrap(), 0.0);

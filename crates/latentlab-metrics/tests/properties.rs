@@ -55,6 +55,8 @@ fn close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn identical_sets_are_at_no_distance(items in features(), seed: u64) {
         let again = shuffled(&items, seed);

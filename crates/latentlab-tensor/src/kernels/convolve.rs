@@ -182,7 +182,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(latentlab_testing::cases(60))]
 
         #[test]
         fn both_ways_give_the_same_products((at, channels) in convolution()) {

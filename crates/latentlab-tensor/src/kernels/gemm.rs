@@ -289,7 +289,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(120))]
+        #![proptest_config(latentlab_testing::cases(120))]
 
         #[test]
         fn it_is_the_product(

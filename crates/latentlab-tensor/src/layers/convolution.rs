@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(latentlab_testing::cases(64))]
 
         #[test]
         fn it_is_the_convolution_of_candle((geometry, _, sizes) in cases()) {
