@@ -1,11 +1,15 @@
 //! What every divergence and bound promises, on random inputs in 64 bits.
 
-use candle_core::{Device, Tensor};
+use std::f64::consts::TAU;
+
+use candle_core::{D, Device, Tensor};
 use latentlab_losses::{divergence::*, numerics::log_mean_exp};
 use latentlab_tensor::{Result, Rng};
+use latentlab_testing::Unit;
 use proptest::prelude::*;
 
-/// Rounding, with room.
+/// What rounding can do to means of kernels, of log weights and of divergences: their absolute terms add
+/// up to less than 1000, and take fewer than 64 roundings each, `64 u` of 1000 or `7e-12`.
 const TINY: f64 = 1e-11;
 
 const KERNELS: [Kernel; 2] = [
@@ -42,11 +46,36 @@ fn vector(tensor: Result<Tensor>) -> Vec<f64> {
     tensor.unwrap().to_vec1().unwrap()
 }
 
-fn close(a: &[f64], b: &[f64]) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(a, b)| (a - b).abs() <= TINY * b.abs().max(1.0))
+/// Whether two sums agree that were computed in two ways, from terms of which these are the sums of
+/// the absolute values. No term here takes more than 64 roundings either way.
+fn close(a: &[f64], b: &[f64], terms: &[f64]) -> bool {
+    assert_eq!((a.len(), b.len()), (terms.len(), terms.len()));
+    let share = 2.0 * Unit::F64.share(64);
+    let mut values = a.iter().zip(b).zip(terms);
+    values.all(|((a, b), terms)| (a - b).abs() <= share * terms)
+}
+
+/// The absolute terms of the log densities `ln N(x; μ, e^v)`, summed over the last dimension: those of
+/// the square too, which cancel in `x − μ`.
+fn density_terms(x: &Tensor, mu: &Tensor, log_var: &Tensor) -> Tensor {
+    let terms = || {
+        let size = x.abs()?.broadcast_add(&mu.abs()?)?;
+        let square = size.sqr()?.broadcast_mul(&log_var.neg()?.exp()?)?;
+        let rest = (log_var.abs()? + TAU.ln())?;
+        (square.broadcast_add(&rest)? * 0.5)?.sum(D::Minus1)
+    };
+    terms().unwrap()
+}
+
+/// The absolute terms of the divergences of two normal distributions, summed over the dimensions.
+fn kl_terms(mu: &Tensor, log_var: &Tensor, mu_p: &Tensor, log_var_p: &Tensor) -> Vec<f64> {
+    let terms = || {
+        let size = (mu.abs()? + mu_p.abs()?)?;
+        let square = ((size.sqr()? + log_var.exp()?)? * log_var_p.neg()?.exp()?)?;
+        let rest = ((log_var.abs()? + log_var_p.abs()?)? + 1.0)?;
+        ((square + rest)? * 0.5)?.sum(D::Minus1)?.to_vec1()
+    };
+    terms().unwrap()
 }
 
 proptest! {
@@ -64,9 +93,12 @@ proptest! {
         prop_assert_eq!(vector(gaussian_kl_between(&mu, &v, &mu, &v)), [0.0, 0.0]);
         prop_assert_eq!(vector(gaussian_kl(&zero, &zero)), [0.0, 0.0]);
         let to_standard = vector(gaussian_kl_between(&mu, &v, &zero, &zero));
-        prop_assert!(close(&to_standard, &vector(gaussian_kl(&mu, &v))));
+        let terms = kl_terms(&mu, &v, &zero, &zero);
+        prop_assert!(close(&to_standard, &vector(gaussian_kl(&mu, &v)), &terms));
         let standard = vector(standard_normal_log_density(&mu));
-        prop_assert!(close(&standard, &vector(gaussian_log_density(&mu, &zero, &zero))));
+        let density = vector(gaussian_log_density(&mu, &zero, &zero));
+        let terms = density_terms(&mu, &zero, &zero).to_vec1::<f64>().unwrap();
+        prop_assert!(close(&standard, &density, &terms));
     }
 
     /// The log ratio of two diagonal Gaussians is a quadratic without mixed terms, so its mean over
@@ -82,7 +114,11 @@ proptest! {
         let log_q = gaussian_log_density(&z, &mu, &v).unwrap(); // [2, N]
         let log_p = gaussian_log_density(&z, &mu_p, &v_p).unwrap();
         let exact = vector(gaussian_kl_between(&mu, &v, &mu_p, &v_p));
-        prop_assert!(close(&vector(monte_carlo_kl(&log_q, &log_p)), &exact));
+        let mean = |terms: Tensor| terms.mean(0).unwrap().to_vec1::<f64>().unwrap();
+        let both = [mean(density_terms(&z, &mu, &v)), mean(density_terms(&z, &mu_p, &v_p))];
+        let terms = kl_terms(&mu, &v, &mu_p, &v_p).into_iter().zip(&both[0]).zip(&both[1]);
+        let terms: Vec<f64> = terms.map(|((kl, log_q), log_p)| kl + log_q + log_p).collect();
+        prop_assert!(close(&vector(monte_carlo_kl(&log_q, &log_p)), &exact, &terms));
     }
 
     #[test]
@@ -134,7 +170,7 @@ proptest! {
     ) {
         let (x, a, b, v) = (rows(&x), rows(&a), rows(&b), rows(&v));
         let noise = rows(&noise[..6 * k]).reshape((k, 2, 3)).unwrap();
-        let check = || -> Result<(Vec<f64>, Vec<f64>)> {
+        let check = || -> Result<(Vec<f64>, Vec<f64>, Vec<f64>)> {
             let evidence_variance = (a.sqr()? + v.exp()?)?;
             let posterior_mean = ((&a * (&x - &b)?)? / &evidence_variance)?;
             let posterior_log_var = (&v - evidence_variance.log()?)?;
@@ -145,11 +181,26 @@ proptest! {
             let log_likelihood = gaussian_log_density(&x, &image_mean, &v)?;
             let log_posterior = gaussian_log_density(&z, &posterior_mean, &posterior_log_var)?;
             let log_weights = ((log_prior + log_likelihood)? - log_posterior)?;
-            let evidence = gaussian_log_density(&x, &b, &evidence_variance.log()?)?;
-            Ok((vector(importance_weighted_bound(&log_weights)), evidence.to_vec1()?))
+            let evidence_log_var = evidence_variance.log()?;
+            let evidence = gaussian_log_density(&x, &b, &evidence_log_var)?;
+            // The mean of the image is itself a sum, a z + b, and z one of a (x - b), with x and b.
+            let latent = noise.abs()?.broadcast_mul(&deviation)?;
+            let centre = ((a.abs()? * (x.abs()? + b.abs()?)?)? / &evidence_variance)?;
+            let latent = latent.broadcast_add(&centre)?;
+            let image = latent.broadcast_mul(&a.abs()?)?.broadcast_add(&b.abs()?)?;
+            let zero = a.zeros_like()?;
+            let terms = [
+                density_terms(&latent, &zero, &zero),
+                density_terms(&image, &x, &v),
+                density_terms(&latent, &centre, &posterior_log_var),
+            ];
+            let terms = Tensor::stack(&terms, 0)?.sum(0)?.max(0)?;
+            let terms = (terms + density_terms(&x, &b, &evidence_log_var))?;
+            let bound = vector(importance_weighted_bound(&log_weights));
+            Ok((bound, evidence.to_vec1()?, terms.to_vec1()?))
         };
-        let (bound, evidence) = check().unwrap();
-        prop_assert!(close(&bound, &evidence), "{:?} != {:?}", bound, evidence);
+        let (bound, evidence, terms) = check().unwrap();
+        prop_assert!(close(&bound, &evidence, &terms), "{:?} != {:?}", bound, evidence);
     }
 
     #[test]
@@ -183,11 +234,12 @@ proptest! {
         let bits = |mu, v| scalar(free_bits(&gaussian_kl_per_dimension(mu, v).unwrap(), 0.5));
         prop_assert!((bits(&x, &y) - bits(&moved_x, &moved_y)).abs() < TINY);
         let bound = |weights| vector(importance_weighted_bound(weights));
-        prop_assert!(close(&bound(&x), &bound(&moved_x)));
+        // Logarithms of weights of at most 3, and kernels of at most 1.
+        prop_assert!(close(&bound(&x), &bound(&moved_x), &[4.0; 3]));
         for kernel in KERNELS {
             // One set moved, the other not: there are no pairs to keep.
             let mmd = |x| [scalar(mmd_biased(x, &y, kernel)), scalar(mmd_unbiased(x, &y, kernel))];
-            prop_assert!(close(&mmd(&x), &mmd(&moved_x)));
+            prop_assert!(close(&mmd(&x), &mmd(&moved_x), &[4.0; 2]));
         }
     }
 }

@@ -31,6 +31,19 @@ impl Unit {
         n / (1.0 - n)
     }
 
+<<<<<<< HEAD
+=======
+    /// How far a sum of so many independent products of two standard normal numbers, or with signs as
+    /// random, may be off: eight standard deviations of its rounding error.
+    ///
+    /// The rounding of the `j`-th partial sum is uniform in `±u` times the sum, whose variance is `j` or
+    /// less, so that the error has a variance of at most `n² u²/3`, in any order of the additions. For
+    /// few terms, of which a single one may be large, it is as if there were 32 more.
+    pub fn of_drawn(self, terms: usize) -> f64 {
+        8.0 * self.roundoff() * (terms + 32) as f64 / 3f64.sqrt()
+    }
+
+>>>>>>> w-tensor
     /// What a product may lose below the smallest normal number.
     fn smallest(self) -> f64 {
         match self {
@@ -248,6 +261,7 @@ impl Rounded {
         assert_eq!(found.len(), value.len(), "{name}");
         // The value was itself computed in f64, with as many roundings.
         let both = 1.0 + Unit::F64.roundoff() / self.unit.roundoff();
+<<<<<<< HEAD
         if std::env::var("RATIO").is_ok() {
             let w = found
                 .iter()
@@ -257,6 +271,8 @@ impl Rounded {
                 .fold(0.0, f64::max);
             eprintln!("RATIO {:?} {name} {w}", self.unit);
         }
+=======
+>>>>>>> w-tensor
         for (place, ((found, value), error)) in found.iter().zip(value).zip(error).enumerate() {
             assert!(
                 (found - value).abs() <= both * error,
@@ -308,10 +324,14 @@ mod tests {
     #[test]
     #[should_panic(expected = "the sum, value 0: 3701.5 is not")]
     fn a_term_left_out_is_noticed() {
+<<<<<<< HEAD
         rounded(&X)
             .sum(&[0])
             .unwrap()
             .assert_holds("the sum", &[3701.5]);
+=======
+        rounded(&X).sum(&[0]).unwrap().assert_holds("the sum", &[3701.5]);
+>>>>>>> w-tensor
     }
 
     #[test]

@@ -2,20 +2,21 @@
 //!
 //! A training step forks and joins dozens of times. Waking a sleeping thread takes 25 to 130 µs on
 //! a virtual machine, as long as many of these tasks; so the workers look out for the next one for
-//! a while before they sleep, which rayon's do not.
+//! a while before they sleep, which rayon's do not. Where other programs want the cores too, threads
+//! are often not running when they are wanted: nobody waits for a worker that has taken no task, and
+//! looking out ends early.
+
+mod patience;
+mod round;
 
 use std::{
     cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{
-        Mutex, OnceLock, TryLockError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    panic::resume_unwind,
+    sync::{OnceLock, TryLockError},
     thread,
 };
 
-/// How often a worker without work looks for some before it sleeps: a millisecond or so.
-const LOOKS: usize = 50_000;
+use round::Rounds;
 
 /// The number of threads that [`for_each`] uses, this one included: that of rayon's global pool, set
 /// by the variable `RAYON_NUM_THREADS`, or one for each core.
@@ -42,25 +43,22 @@ pub fn available() -> usize {
 /// If a task does, after all others ended.
 pub fn for_each(count: usize, task: impl Fn(usize) + Sync) {
     let alone = |task: &dyn Fn(usize)| (0..count).for_each(task);
-    if count < 2 || threads() == 1 || INSIDE.with(Cell::get) {
+    if count < 2 || threads() == 1 || isize::try_from(count).is_err() || INSIDE.with(Cell::get) {
         return alone(&task);
     }
-    let pool = pool();
-    let _turn = match pool.turn.try_lock() {
+    let rounds = rounds();
+    let mut turn = match rounds.turn.try_lock() {
         Ok(turn) => turn,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return alone(&task),
     };
     INSIDE.with(|inside| inside.set(true));
-    let panicked = pool.run(count, &task);
+    let panicked = rounds.run(&mut turn, count, &task);
     INSIDE.with(|inside| inside.set(false));
+    drop(turn);
     if let Err(panic) = panicked {
         resume_unwind(panic);
     }
-    assert!(
-        !pool.panicked.swap(false, Ordering::Relaxed),
-        "a task panicked on another thread"
-    );
 }
 
 /// The parts of a slice of equal length `size`, but for the last, each handed to one call.
@@ -144,132 +142,34 @@ impl<'a, T> Shared<'a, T> {
 
 thread_local!(static INSIDE: Cell<bool> = const { Cell::new(false) });
 
-type Task<'a> = &'a (dyn Fn(usize) + Sync);
-
-/// A cache line of its own, so that the threads do not slow each other down.
-#[repr(align(128))]
-struct Line<T>(T);
-
-struct Pool {
-    /// Held by the thread whose tasks run.
-    turn: Mutex<()>,
-    /// Counts the rounds of tasks; the workers wait for it to change.
-    round: Line<AtomicUsize>,
-    /// The next task to take.
-    next: Line<AtomicUsize>,
-    /// Workers that have not finished the round.
-    busy: Line<AtomicUsize>,
-    job: Mutex<(usize, Option<Task<'static>>)>,
-    asleep: Vec<AtomicBool>,
-    workers: OnceLock<Vec<thread::Thread>>,
-    panicked: AtomicBool,
-}
-
-fn pool() -> &'static Pool {
-    static POOL: OnceLock<Pool> = OnceLock::new();
+/// The rounds of this process, with one worker for each thread but the caller's.
+fn rounds() -> &'static Rounds {
+    static ROUNDS: OnceLock<Rounds> = OnceLock::new();
     static STARTED: OnceLock<()> = OnceLock::new();
-    let pool = POOL.get_or_init(|| Pool {
-        turn: Mutex::new(()),
-        round: Line(AtomicUsize::new(0)),
-        next: Line(AtomicUsize::new(0)),
-        busy: Line(AtomicUsize::new(0)),
-        job: Mutex::new((0, None)),
-        asleep: (1..threads()).map(|_| AtomicBool::new(false)).collect(),
-        workers: OnceLock::new(),
-        panicked: AtomicBool::new(false),
-    });
+    let rounds = ROUNDS.get_or_init(|| Rounds::new(threads() - 1));
     STARTED.get_or_init(|| {
-        let start = |index| {
+        for index in 0..threads() - 1 {
             let worker = thread::Builder::new().name(format!("kernel-{index}"));
-            let handle = worker.spawn(move || pool.work(index));
-            handle
-                .expect("the system can start a thread")
-                .thread()
-                .clone()
-        };
-        let workers = (0..pool.asleep.len()).map(start).collect();
-        assert!(pool.workers.set(workers).is_ok(), "workers start once");
+            let work = move || {
+                INSIDE.with(|inside| inside.set(true));
+                rounds.work(index);
+            };
+            // A round needs no worker: where the system has no more threads, there are fewer.
+            if let Ok(handle) = worker.spawn(work) {
+                rounds.introduce(index, handle.thread().clone());
+            }
+        }
     });
-    pool
-}
-
-impl Pool {
-    /// Runs a round and waits for its end. The error is the panic of this thread's own tasks.
-    fn run(&self, count: usize, task: Task<'_>) -> thread::Result<()> {
-        #[allow(unsafe_code, reason = "workers outlive the tasks they are lent")]
-        // SAFETY: the workers use the task only until `busy` is 0, and this function returns, also
-        // from a panic, only after that.
-        let task = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(task) };
-        *self.lock() = (count, Some(task));
-        self.next.0.store(0, Ordering::Relaxed);
-        self.busy.0.store(self.asleep.len(), Ordering::Relaxed);
-        self.round.0.fetch_add(1, Ordering::SeqCst);
-        let workers = self.workers.get().expect("started with the pool");
-        for (worker, asleep) in workers.iter().zip(&self.asleep) {
-            if asleep.load(Ordering::SeqCst) {
-                worker.unpark();
-            }
-        }
-        let own = catch_unwind(AssertUnwindSafe(|| self.take_tasks(count, task)));
-        while self.busy.0.load(Ordering::Acquire) != 0 {
-            std::hint::spin_loop();
-        }
-        self.lock().1 = None;
-        own
-    }
-
-    fn take_tasks(&self, count: usize, task: Task<'_>) {
-        loop {
-            let index = self.next.0.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return;
-            }
-            task(index);
-        }
-    }
-
-    fn work(&self, index: usize) {
-        INSIDE.with(|inside| inside.set(true));
-        let mut round = 0;
-        loop {
-            round = self.wait(index, round);
-            let (count, task) = *self.lock();
-            if let Some(task) = task {
-                let result = catch_unwind(AssertUnwindSafe(|| self.take_tasks(count, task)));
-                if result.is_err() {
-                    self.panicked.store(true, Ordering::Relaxed);
-                }
-            }
-            self.busy.0.fetch_sub(1, Ordering::Release);
-        }
-    }
-
-    /// The number of the first round after `last`.
-    fn wait(&self, index: usize, last: usize) -> usize {
-        for _ in 0..LOOKS {
-            let round = self.round.0.load(Ordering::Acquire);
-            if round != last {
-                return round;
-            }
-            std::hint::spin_loop();
-        }
-        self.asleep[index].store(true, Ordering::SeqCst);
-        let mut round = self.round.0.load(Ordering::SeqCst);
-        while round == last {
-            thread::park();
-            round = self.round.0.load(Ordering::SeqCst);
-        }
-        self.asleep[index].store(false, Ordering::SeqCst);
-        round
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, (usize, Option<Task<'static>>)> {
-        self.job.lock().expect("nothing panics while it is held")
-    }
+    rounds
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        panic::catch_unwind,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
     use super::*;
 
     #[test]
