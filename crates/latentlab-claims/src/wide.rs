@@ -74,7 +74,7 @@ mod tests {
     fn the_distance_is_that_of_the_moments() {
         for (first, second, values) in [(20, 30, 50), (40, 25, 7), (9, 9, 9)] {
             let a = normal(first, values, 1);
-            let b = (normal(second, values, 2) * 1.5 + 0.3).unwrap();
+            let b = normal(second, values, 2).affine(1.5, 0.3).unwrap();
             let moments = |set: &Tensor| Moments::of(&Features::of(set).unwrap()).unwrap();
             let expected = frechet_distance(&moments(&a), &moments(&b)).unwrap().value;
             let found = Wide::of(&a)

@@ -31,8 +31,6 @@ impl Unit {
         n / (1.0 - n)
     }
 
-<<<<<<< HEAD
-=======
     /// How far a sum of so many independent products of two standard normal numbers, or with signs as
     /// random, may be off: eight standard deviations of its rounding error.
     ///
@@ -43,7 +41,6 @@ impl Unit {
         8.0 * self.roundoff() * (terms + 32) as f64 / 3f64.sqrt()
     }
 
->>>>>>> w-tensor
     /// What a product may lose below the smallest normal number.
     fn smallest(self) -> f64 {
         match self {
@@ -261,18 +258,6 @@ impl Rounded {
         assert_eq!(found.len(), value.len(), "{name}");
         // The value was itself computed in f64, with as many roundings.
         let both = 1.0 + Unit::F64.roundoff() / self.unit.roundoff();
-<<<<<<< HEAD
-        if std::env::var("RATIO").is_ok() {
-            let w = found
-                .iter()
-                .zip(&value)
-                .zip(&error)
-                .map(|((f, v), e)| (f - v).abs() / e.max(1e-300))
-                .fold(0.0, f64::max);
-            eprintln!("RATIO {:?} {name} {w}", self.unit);
-        }
-=======
->>>>>>> w-tensor
         for (place, ((found, value), error)) in found.iter().zip(value).zip(error).enumerate() {
             assert!(
                 (found - value).abs() <= both * error,
@@ -324,14 +309,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "the sum, value 0: 3701.5 is not")]
     fn a_term_left_out_is_noticed() {
-<<<<<<< HEAD
-        rounded(&X)
-            .sum(&[0])
-            .unwrap()
-            .assert_holds("the sum", &[3701.5]);
-=======
         rounded(&X).sum(&[0]).unwrap().assert_holds("the sum", &[3701.5]);
->>>>>>> w-tensor
     }
 
     #[test]
