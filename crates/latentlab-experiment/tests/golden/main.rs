@@ -61,6 +61,14 @@ fn its_model_samples_and_its_training_goes_on() {
 }
 
 #[test]
+fn keys_that_are_newer_than_it_mean_what_was_done_then() {
+    let experiment = train::read_experiment(Path::new(GOLDEN), &registry()).unwrap();
+    let text = fs::read_to_string(Path::new(GOLDEN).join("config.toml")).unwrap();
+    assert!(text.contains("[ema]") && !text.contains("ramp"), "{text}");
+    assert!(!experiment.ema.unwrap().ramp);
+}
+
+#[test]
 fn another_schema_version_is_refused_and_named() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
