@@ -49,6 +49,13 @@ pub struct Experiment {
     /// Which run the initial parameters are taken from, in the place of new ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_from: Option<InitFrom>,
+    /// Paths of parameters that never move, nor do all below them and their running statistics:
+    /// `["encoder", "decoder.0"]`. A phase that has nothing else to move never runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
+    /// Steps that are taken before a phase first runs, by its name: `begin.generator = 1000`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub begin: BTreeMap<String, u64>,
     /// The optimizer of every group of parameters.
     #[schemars(with = "serde_json::Value")]
     pub optimizer: Table,
@@ -155,6 +162,8 @@ impl Default for Experiment {
             data: Table::from_iter([("name".to_owned(), Value::from("mnist"))]),
             model: Model::default(),
             init_from: None,
+            freeze: Vec::new(),
+            begin: BTreeMap::new(),
             optimizer: Table::new(),
             optimizers: BTreeMap::new(),
             ema: None,
@@ -235,6 +244,8 @@ impl Experiment {
             optimizer: self.optimizer.clone(),
             optimizers: self.optimizers.clone(),
             accumulate: self.accumulate,
+            freeze: self.freeze.clone(),
+            begin: self.begin.clone(),
             ema: self.ema,
         }
     }

@@ -6,7 +6,10 @@ use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, GenerativeModel, ValueRange};
 use latentlab_data::{Dataset, Split};
 use latentlab_tensor::Rng;
-use latentlab_train::{Picture, picture};
+use latentlab_train::{
+    Picture,
+    picture::{self, Grid},
+};
 
 use crate::{
     Result,
@@ -14,7 +17,7 @@ use crate::{
 };
 
 /// Images in a row of a picture.
-const COLUMNS: usize = 8;
+pub(crate) const COLUMNS: usize = 8;
 /// Images that pass through a network at once, at most.
 const AT_ONCE: usize = 4_096;
 /// Points in a scatter plot, and throws of a die: pictures of images show fewer.
@@ -86,8 +89,8 @@ impl Canvas {
         })
     }
 
-    /// Images as a picture of their form; `columns` are those of a grid.
-    pub fn draw(&self, images: &Tensor, columns: usize) -> Result<Picture> {
+    /// Images as a picture of their form; `grid` is how a grid of them looks.
+    pub fn draw(&self, images: &Tensor, grid: &Grid) -> Result<Picture> {
         match (self.form, &self.data) {
             (Form::Scatter, Some(data)) => {
                 let points = some_test_images(data)?;
@@ -100,7 +103,7 @@ impl Canvas {
                 let pairs: Vec<_> = truth.into_iter().zip(shares).collect();
                 Ok(picture::bars(&pairs))
             }
-            _ => Ok(picture::image_grid(images, columns)?),
+            _ => Ok(grid.draw(images)?),
         }
     }
 
@@ -128,7 +131,7 @@ pub fn samples(
     let images = in_batches(&latent, canvas.at_once, |latent| {
         Ok(sampler.generate(latent, None)?)
     })?;
-    canvas.draw(&images, COLUMNS).map(Some)
+    canvas.draw(&images, &Grid::new(COLUMNS)).map(Some)
 }
 
 /// The first `count` test images above what the model makes of them. None if the model cannot
@@ -138,6 +141,7 @@ pub fn reconstructions(
     dataset: &Dataset,
     count: usize,
     device: &Device,
+    grid: &Grid,
 ) -> Result<Option<Picture>> {
     let Some(reconstructor) = model.reconstructor() else {
         return Ok(None);
@@ -150,12 +154,7 @@ pub fn reconstructions(
     let restored = in_batches(&originals, at_once, |images| {
         Ok(reconstructor.reconstruct(images)?)
     })?;
-    pairs(&originals, &restored).map(Some)
-}
-
-/// Images above what a model makes of them.
-pub fn pairs(originals: &Tensor, restored: &Tensor) -> Result<Picture> {
-    Ok(picture::pairs(originals, restored, COLUMNS)?)
+    Ok(Some(grid.pairs(&originals, &restored)?))
 }
 
 /// Half the side of a square about the origin that holds `points` with some room.

@@ -1,14 +1,10 @@
 //! Parameters that a run begins with, taken from a checkpoint of another run.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use candle_core::Tensor;
-use latentlab_core::nearest;
-use latentlab_tensor::{ParamStore, encode_tensors};
-use latentlab_train::Snapshot;
+use latentlab_train::warm_start;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::{Error, Result, Session, run_model::snapshot_of};
@@ -70,10 +66,18 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
         return Ok(None);
     };
     let snapshot = snapshot_of(&config.run, config.best)?;
-    let step = snapshot.step;
-    let taken = chosen(config, snapshot, &session.store)?;
-    let digest = Sha256::digest(encode_tensors(&taken)?);
-    let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let tensors = match (config.averaged, snapshot.ema) {
+        (false, _) => snapshot.params,
+        (true, Some(averaged)) => averaged,
+        (true, None) => {
+            let problem = format!("the run in {} keeps no average", config.run.display());
+            return Err(latentlab_core::Error::config(format!("{KEY}.averaged"), problem).into());
+        }
+    };
+    let sha256 = warm_start(&session.store, &tensors, &config.only)?;
+    if let Some(average) = &session.average {
+        warm_start(&average.store, &tensors, &config.only)?;
+    }
     if let Some(before) = config.sha256.as_ref().filter(|before| **before != sha256) {
         return Err(wrong(format!(
             "the parameters in {} are not those that the run began with: their SHA-256 is {sha256}, \
@@ -82,89 +86,12 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
         )));
     }
     config.sha256 = Some(sha256.clone());
-    let (parameters, run) = (taken.len(), config.run.clone());
-    let mut all = BTreeMap::new();
-    if !config.only.is_empty() {
-        for (path, tensor) in session.store.tensors() {
-            all.insert(path, tensor.copy()?);
-        }
-    }
-    all.extend(taken);
-    let differs = |error: latentlab_tensor::Error| {
-        wrong(format!(
-            "the parameters in {} are those of another model: {error}",
-            run.display()
-        ))
-    };
-    session.store.load(&all).map_err(differs)?;
-    if let Some(average) = &session.average {
-        average.store.load(&all).map_err(differs)?;
-    }
     Ok(Some(Taken {
-        run,
-        step,
-        parameters,
+        run: config.run.clone(),
+        step: snapshot.step,
+        parameters: session.store.group(&config.only).len(),
         sha256,
     }))
-}
-
-/// Those tensors of a checkpoint that are asked for; `store` is what they are put into.
-fn chosen(
-    config: &InitFrom,
-    snapshot: Snapshot,
-    store: &ParamStore,
-) -> Result<BTreeMap<String, Tensor>> {
-    let all = match (config.averaged, snapshot.ema) {
-        (false, _) => snapshot.params,
-        (true, Some(averaged)) => averaged,
-        (true, None) => {
-            let problem = format!("the run in {} keeps no average", config.run.display());
-            return Err(latentlab_core::Error::config(format!("{KEY}.averaged"), problem).into());
-        }
-    };
-    if config.only.is_empty() {
-        return Ok(all);
-    }
-    let below = |path: &String| is_below(path, &config.only);
-    let ours = store.tensors();
-    let taken: BTreeMap<_, _> = all.into_iter().filter(|(path, _)| below(path)).collect();
-    let missing: Vec<&String> = ours
-        .keys()
-        .filter(|path| below(path) && !taken.contains_key(*path))
-        .collect();
-    if let Some(first) = missing.first() {
-        let problem = format!(
-            "the run in {} has no parameter `{first}` ({} are missing in all)",
-            config.run.display(),
-            missing.len()
-        );
-        return Err(latentlab_core::Error::config(format!("{KEY}.only"), problem).into());
-    }
-    if !ours.keys().any(below) {
-        let groups: Vec<&str> = ours.keys().map(|path| top(path)).collect();
-        let hint = nearest(&config.only, groups.iter().copied());
-        let hint = hint.map(|near| format!(", did you mean `{near}`?"));
-        let mut groups = groups;
-        groups.dedup();
-        let problem = format!(
-            "the model has no parameters at or below `{}`{}; it has: {}",
-            config.only,
-            hint.unwrap_or_default(),
-            groups.join(", ")
-        );
-        return Err(latentlab_core::Error::config(format!("{KEY}.only"), problem).into());
-    }
-    Ok(taken)
-}
-
-fn is_below(path: &str, group: &str) -> bool {
-    let rest = path.strip_prefix(group);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// The first part of a parameter's path.
-fn top(path: &str) -> &str {
-    path.split('.').next().unwrap_or(path)
 }
 
 fn wrong(problem: String) -> Error {

@@ -7,6 +7,7 @@ use std::{fs, ops::Range};
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::Reconstruct;
 use latentlab_data::{Dataset, Split};
+use latentlab_train::picture::Grid;
 
 use crate::{
     Error, Result, RunDir, Session,
@@ -92,7 +93,7 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
             true => decode_line(reconstructor, &ranges[0], &session.device)?,
             false => decode(reconstructor, &ranges, &session.device, at_once)?,
         };
-        let picture = Canvas::of(&session.dataset).draw(&images, SIDE)?;
+        let picture = Canvas::of(&session.dataset).draw(&images, &Grid::new(SIDE))?;
         directory.write(&format!("{FOLDER}/{DECODED}"), &picture.to_png())?;
     }
     Ok(())

@@ -108,7 +108,7 @@ fn what_cannot_be_taken_is_told_before_anything_is_written() {
         ("init_from = 'nowhere'".to_owned(), vec!["nowhere"]),
         (
             format!("init_from = {{ run = '{place}', only = 'encodr' }}"),
-            vec!["init_from.only", "did you mean `encoder`?", "decoder"],
+            vec!["init_from", "did you mean `encoder", "encodr"],
         ),
         (
             format!("init_from = {{ run = '{place}', averaged = true }}"),
@@ -124,7 +124,7 @@ fn what_cannot_be_taken_is_told_before_anything_is_written() {
         ),
         (
             format!("init_from = '{place}'\nmodel.config.latent = 1"),
-            vec!["another model", "encoder", "shape"],
+            vec!["encoder", "shape"],
         ),
     ] {
         let error = start(still(&more), &out).unwrap_err().to_string();

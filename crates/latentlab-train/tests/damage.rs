@@ -78,7 +78,7 @@ fn a_checkpoint_that_is_not_there_is_named() {
 }
 
 proptest! {
-    #![proptest_config(latentlab_testing::cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn a_flipped_bit_in_any_file_is_an_error_that_names_a_file(

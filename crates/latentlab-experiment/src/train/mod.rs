@@ -17,7 +17,7 @@ use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Loader};
 use latentlab_train::{
     CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
-    observers::{MetricsFile, read_metrics},
+    observers::{MetricsFile, read_metrics, surely_saved},
 };
 use toml::Table;
 
@@ -130,7 +130,24 @@ pub fn resume_with(
     check_data(directory.path(), &record, &prepared.session.dataset)?;
     let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
     checkpoints.recover()?;
-    if let Some(snapshot) = checkpoints.latest()? {
+    let metrics = directory.join(METRICS);
+    let past = match metrics.is_file() {
+        true => read_metrics(&metrics)?,
+        false => Vec::new(),
+    };
+    let checkpoint = &prepared.session.experiment.checkpoint;
+    let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
+    let saved = surely_saved(&past, checkpoint.every, best);
+    if let Some(snapshot) = checkpoints.latest_of(saved)? {
+        if !metrics.is_file() {
+            let problem = format!(
+                "is missing, though {} steps are taken: put it back, or make an empty one in its place \
+                 to go on without what it said of them",
+                snapshot.step
+            );
+            return Err(Error::format(&metrics, problem));
+        }
+        checkpoints.require_record_of_best(&metrics, &past)?;
         let Prepared {
             session, trainer, ..
         } = &mut prepared;

@@ -10,6 +10,7 @@ use latentlab_train::{
         Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Pictures, Progress,
         Scalars, StopRules, TensorBoard,
     },
+    picture::Grid,
 };
 use serde_json::json;
 
@@ -41,7 +42,9 @@ pub(super) fn observers(
     let dataset = Arc::clone(&session.dataset);
     let device = session.device.clone();
     let draw_reconstructions = move |model: &dyn GenerativeModel| {
-        drawing::reconstructions(model, &dataset, count.div_ceil(2), &device).map_err(into_train)
+        let grid = Grid::new(drawing::COLUMNS);
+        drawing::reconstructions(model, &dataset, count.div_ceil(2), &device, &grid)
+            .map_err(into_train)
     };
     let checkpoint = &experiment.checkpoint;
     let best = checkpoint.best.as_ref();

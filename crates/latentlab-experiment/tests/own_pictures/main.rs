@@ -4,5 +4,6 @@ mod album;
 mod changed;
 mod few;
 mod memory;
+mod outputs;
 mod single;
 mod within;

@@ -64,8 +64,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(latentlab_testing::cases(256))]
-
         #[test]
         fn interruptions_leave_no_trace(
             every in 0u64..9,

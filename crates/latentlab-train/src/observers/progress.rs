@@ -8,7 +8,7 @@ use std::{
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::{Observer, View, read};
-use crate::{Record, Result, StepReport, StopReason};
+use crate::{Record, Result, StepReport, StopReason, numbers::fixed};
 
 /// Time between two updates of the bar: reading losses waits for the device.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -87,7 +87,7 @@ fn losses(report: &StepReport) -> Result<String> {
     let losses = report
         .phases
         .iter()
-        .map(|phase| Ok(format!("{} {:.4}", phase.name, read(&phase.total)?)));
+        .map(|phase| Ok(format!("{} {}", phase.name, fixed(read(&phase.total)?, 4))));
     Ok(losses.collect::<Result<Vec<_>>>()?.join("  "))
 }
 
@@ -98,7 +98,10 @@ mod tests {
 
     /// The line at step 60 of `steps`, 50 seconds after step 20.
     fn line(steps: u64) -> String {
-        let scene = Scene::new();
+        line_of(&Scene::new(), steps)
+    }
+
+    fn line_of(scene: &Scene, steps: u64) -> String {
         let mut progress = Progress::new(steps, 64);
         progress.start = Some((20, Duration::from_secs(10)));
         let mut line = String::new();
@@ -133,6 +136,16 @@ mod tests {
             line(100),
             "0.8 steps/s, 51 images/s, 50 seconds left  discriminator 0.5000"
         );
+    }
+
+    #[test]
+    fn a_loss_that_rounds_to_zero_has_no_sign() {
+        let scene = Scene {
+            loss: -1e-9,
+            ..Scene::new()
+        };
+        let line = line_of(&scene, 100);
+        assert!(line.ends_with("left  discriminator 0.0000"), "{line}");
     }
 
     #[test]
