@@ -116,7 +116,8 @@ mod tests {
         //     n = np.arange(h * w)
         //     a = ((n * n * 7 + n * 13) % 256).reshape(h, w).astype(np.float32) / 255
         //     print(np.asarray(Image.fromarray(a).resize((W, H), Image.BILINEAR)).ravel())
-        let expected: [((usize, usize), (usize, usize), &[f64]); 4] = [
+        type Size = (usize, usize);
+        let expected: [(Size, Size, &[f64]); 4] = [
             (
                 (9, 7),
                 (4, 3),

@@ -23,8 +23,8 @@ pub(super) const CLAIM: Claim = Claim {
              five strengths (after Heusel et al. 2017, appendix A1), and compared with the data by \
              the Fréchet distance of the network's features, and by that of the pixels. The distance \
              is to grow with every strength from the untouched pictures on, in every draw. Of five \
-             pairs it was said before which is worse to a person who looks: pictures that are \
-             blurred beyond recognition are worse than untouched, hardly disturbed or fewer ones.",
+             pairs it was said before which is worse to a person who looks: blurred pictures are \
+             worse than untouched, hardly disturbed or fewer sharp ones.",
     measure,
 };
 
