@@ -119,9 +119,9 @@ pub struct Evaluate {
     pub images: usize,
     /// Importance samples of the bound on log p(x); 0 leaves it out.
     pub importance_samples: usize,
-    /// What samples and test images are compared by: `digits` (the classifier that comes with the
-    /// program), `pixels`, the file of a feature network, `none`, or `auto`: `digits` on MNIST and
-    /// `none` elsewhere.
+    /// What samples and test images are compared by: `digits` or `pictures` (the networks that come
+    /// with the program), `pixels`, the file of a feature network, `none`, or `auto`: `digits` on
+    /// MNIST, `pictures` on other grey and colour pictures and `none` elsewhere.
     pub features: String,
 }
 

@@ -76,6 +76,7 @@ impl Evaluation {
             "evaluate.features",
             &experiment.evaluate.features,
             &source,
+            dataset.info(),
             registry,
         )?;
         if let Some(features) = features {

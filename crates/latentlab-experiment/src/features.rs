@@ -2,8 +2,8 @@
 //!
 //! A feature network is one safetensors file: the parameters of a model, and as its description
 //! (see [`encode_described`]) which model that is, with which configuration, for which images.
-//! [`FeatureExtractor::digits`] is the one that comes with the program; `latentlab features DIR` makes
-//! another of any run whose model classifies or encodes. For a network trained elsewhere, write its
+//! [`FeatureExtractor::digits`] and [`FeatureExtractor::pictures`] come with the program; `latentlab
+//! features DIR` makes another of any run whose model classifies or encodes. For a network trained elsewhere, write its
 //! weights under the names of the model of the same layers, with such a description.
 
 use std::{fs, path::Path};
@@ -11,18 +11,25 @@ use std::{fs, path::Path};
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, GenerativeModel, ImageShape, Registry, ValueRange};
 use latentlab_data::Source;
+use latentlab_metrics::resized;
 use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{Error, Result, Trained};
+use crate::{Error, Result, Trained, batches::at_once};
 
 /// The classifier of MNIST's digits: the experiment `digit-classifier`, seed 0, its averaged
 /// parameters, written by `latentlab features`.
 const DIGITS: &[u8] = include_bytes!("../features/digits.safetensors");
 
-/// Images that pass through a network at once.
+/// The classifier of drawn colour pictures: the experiment `picture-classifier`, seed 0, its averaged
+/// parameters, written by `latentlab features`.
+const PICTURES: &[u8] = include_bytes!("../features/pictures.safetensors");
+
+/// Images that pass through a network at once, at most.
 const CHUNK: usize = 500;
+/// Rows and columns of images that the features of pictures see something in, at least.
+const SMALLEST_SIDE: usize = 8;
 /// Channels, rows and columns of the images of a network, at most.
 const LARGEST_SIDE: usize = 1 << 10;
 /// Values of an image of a network, at most: its mean is taken into memory before any layer is there.
@@ -44,6 +51,8 @@ pub struct FeatureNetwork {
     name: String,
     description: Description,
     model: Box<dyn GenerativeModel>,
+    /// Whether images of any size are brought into its own, and its classes are nobody's concern.
+    general: bool,
 }
 
 /// What the parameters of a feature network are.
@@ -67,21 +76,41 @@ impl FeatureExtractor {
         Self::network("digits", Path::new("digits.safetensors"), DIGITS, &registry)
     }
 
-    /// What `name` asks for: `digits`, `pixels`, `none`, a file, or `auto`. An error calls it `key`.
+    /// The network for pictures of any kind and size that comes with the program: the classifier of
+    /// drawn colour pictures, whose features alone count. Images are resized to 32x32; grey ones are
+    /// taken as colours.
+    ///
+    /// # Errors
+    /// None, unless the program was built with a damaged file.
+    pub fn pictures() -> Result<Self> {
+        let registry = Registry::default().with(latentlab_models::plugin)?;
+        let file = Path::new("pictures.safetensors");
+        let mut extractor = Self::network("pictures", file, PICTURES, &registry)?;
+        if let Self::Network(network) = &mut extractor {
+            network.general = true;
+        }
+        Ok(extractor)
+    }
+
+    /// What `name` asks for: `digits`, `pictures`, `pixels`, `none`, a file, or `auto`. An error calls
+    /// it `key`.
     pub(crate) fn choose(
         key: &str,
         name: &str,
         source: &Source,
+        info: &DataInfo,
         registry: &Registry,
     ) -> Result<Option<Self>> {
         Ok(match (name, source) {
             ("none", _) => None,
             ("pixels", _) => Some(Self::Pixels),
             ("digits", _) | ("auto", Source::Mnist(_)) => Some(Self::digits()?),
+            ("pictures", _) => Some(Self::pictures()?),
+            ("auto", _) if suits_pictures(info) => Some(Self::pictures()?),
             ("auto", _) => None,
             (file, _) if !Path::new(file).is_file() => {
                 let problem = format!(
-                    "there is no file `{file}`; known besides files: auto, digits, pixels, none"
+                    "there is no file `{file}`; known besides files: auto, digits, pictures, pixels, none"
                 );
                 return Err(latentlab_core::Error::config(key, problem).into());
             }
@@ -145,6 +174,7 @@ impl FeatureExtractor {
             name: name.to_owned(),
             description,
             model,
+            general: false,
         })))
     }
 
@@ -167,6 +197,14 @@ impl FeatureExtractor {
                  {MOST_PIXELS}; give a feature network instead",
                 info.shape.pixels()
             ),
+            Self::Network(network) if network.general => match suits_pictures(info) {
+                true => return Ok(()),
+                false => format!(
+                    "the features of pictures are for grey or colour images of at least \
+                     {SMALLEST_SIDE}x{SMALLEST_SIDE}, these are of {}",
+                    words(info.shape)
+                ),
+            },
             Self::Network(network)
                 if (network.description.shape, network.description.range)
                     != (info.shape, info.range) =>
@@ -192,11 +230,21 @@ impl FeatureExtractor {
             return Ok(images.flatten_from(1)?.to_device(&Device::Cpu)?);
         };
         let count = images.dim(0)?;
+        let (_, channels, height, width) = images.dims4()?;
+        let shape = ImageShape {
+            channels,
+            height,
+            width,
+        };
         let images = images.to_device(&Device::Cpu)?;
+        let size = at_once(shape, CHUNK);
         let mut features = Vec::new();
-        for start in (0..count).step_by(CHUNK) {
-            let chunk = images.narrow(0, start, CHUNK.min(count - start))?;
-            features.push(network.features(&chunk)?);
+        for start in (0..count).step_by(size) {
+            let mut some = images.narrow(0, start, size.min(count - start))?;
+            if network.general {
+                some = resized(&some, network.description.shape)?;
+            }
+            features.push(network.features(&some)?);
         }
         Ok(Tensor::cat(&features, 0)?)
     }
@@ -209,7 +257,7 @@ impl FeatureExtractor {
         let Self::Network(network) = self else {
             return Ok(None);
         };
-        let Some(classifier) = network.model.classifier() else {
+        let Some(classifier) = network.model.classifier().filter(|_| !network.general) else {
             return Ok(None);
         };
         let logits = classifier.class_logits(features)?;
@@ -261,6 +309,14 @@ pub(crate) fn feature_file(trained: &Trained) -> Result<Vec<u8>> {
         None => &trained.store,
     };
     Ok(encode_described(&store.tensors(), &text)?)
+}
+
+/// Whether images that `info` is about are pictures for [`FeatureExtractor::pictures`].
+fn suits_pictures(info: &DataInfo) -> bool {
+    let shape = info.shape;
+    info.range == ValueRange::Unit
+        && matches!(shape.channels, 1 | 3)
+        && shape.height.min(shape.width) >= SMALLEST_SIDE
 }
 
 fn has_none(model: &str) -> String {

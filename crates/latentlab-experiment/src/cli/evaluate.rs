@@ -53,8 +53,9 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     importance: usize,
-    /// What to compare by: digits, pixels, none, or the file of a feature network; digits on MNIST
-    /// and pixels elsewhere without it, or none where there are too many
+    /// What to compare by: digits, pictures, pixels, none, or the file of a feature network; digits on
+    /// MNIST, pictures on other pictures and pixels elsewhere without it, or none where there are
+    /// too many
     #[arg(long, value_name = "NAME|FILE")]
     by: Option<String>,
     /// Take the best checkpoint instead of the latest
@@ -96,16 +97,17 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         }
     };
     let wanted = arguments.by.as_deref().unwrap_or("auto");
-    let (features, without) = match FeatureExtractor::choose("--by", wanted, &source, registry)? {
-        None if wanted == "auto" => match FeatureExtractor::Pixels.check(dataset.info()) {
-            Ok(()) => (Some(FeatureExtractor::Pixels), None),
-            Err(error) => (
-                None,
-                Some(format!("samples and data are not compared: {error}")),
-            ),
-        },
-        chosen => (chosen, None),
-    };
+    let (features, without) =
+        match FeatureExtractor::choose("--by", wanted, &source, dataset.info(), registry)? {
+            None if wanted == "auto" => match FeatureExtractor::Pixels.check(dataset.info()) {
+                Ok(()) => (Some(FeatureExtractor::Pixels), None),
+                Err(error) => (
+                    None,
+                    Some(format!("samples and data are not compared: {error}")),
+                ),
+            },
+            chosen => (chosen, None),
+        };
     let device = session.as_ref().map(|(session, _)| session.device.clone());
     let device = device.unwrap_or(Device::Cpu);
     let compared_by = features.as_ref().map(|features| features.name().to_owned());

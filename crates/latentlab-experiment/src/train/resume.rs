@@ -11,6 +11,7 @@ use super::CONFIG;
 use crate::{
     Error, Experiment, Result, RunRecord,
     config::is_harmless,
+    data_info,
     overrides::{Difference, differences},
     run_dir::required,
     run_model::snapshot_of,
@@ -21,7 +22,7 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
     let file = required(directory, CONFIG)?;
     let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
     let mut table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
-    keep_older_meaning(&mut table);
+    keep_older_meaning(directory, &mut table);
     let experiment = Experiment::resolve(&table, &Table::new(), registry);
     experiment.map_err(|error| match error {
         Error::Model(unknown @ latentlab_core::Error::Unknown { kind: "model", .. }) => {
@@ -32,8 +33,18 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
 }
 
 /// Writes into the file of a run what keys that are newer than the run meant when it was made.
-fn keep_older_meaning(table: &mut Table) {
+fn keep_older_meaning(directory: &Path, table: &mut Table) {
     latentlab_train::keep_older_meaning(table);
+    let name = table
+        .get("data")
+        .and_then(|data| data.get("name")?.as_str());
+    let is_older = !directory.join(data_info::FILE).exists() && name != Some("mnist");
+    if let Some(Value::Table(evaluate)) = table.get_mut("evaluate")
+        && is_older
+        && evaluate.get("features").and_then(Value::as_str) == Some("auto")
+    {
+        evaluate.insert("features".to_owned(), "none".into());
+    }
     if let Some(Value::Table(data)) = table.get_mut("data") {
         latentlab_data::keep_older_meaning(data);
     }

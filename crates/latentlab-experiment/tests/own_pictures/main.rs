@@ -2,6 +2,7 @@
 
 mod album;
 mod changed;
+mod features;
 mod few;
 mod memory;
 mod outputs;
