@@ -229,6 +229,7 @@ impl Experiment {
             optimizers: self.optimizers.clone(),
             accumulate: self.accumulate,
             ema: self.ema,
+            ..TrainConfig::default()
         }
     }
 

@@ -4,6 +4,7 @@ mod manifest;
 mod retention;
 mod store;
 
+pub(crate) use manifest::sha256;
 pub use retention::Retention;
 pub use store::CheckpointStore;
 

@@ -23,6 +23,14 @@ pub struct TrainConfig {
     /// Number of parts that a batch is processed in, one after the other, to need less memory; the
     /// gradient is that of the whole batch, but for layers that look at several images at once.
     pub accumulate: usize,
+    /// Paths of parameters that never move, nor do all below them and their running statistics:
+    /// `["encoder", "decoder.0"]`. A phase that has nothing else to move never runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub freeze: Vec<String>,
+    /// Steps that are taken before a phase first runs, by the name of the phase:
+    /// `{ generator = 1000 }` lets it rest in the first thousand.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub begin: BTreeMap<String, u64>,
     /// Keep a running average of the parameters, and show, evaluate and sample from that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema: Option<EmaConfig>,
@@ -34,6 +42,8 @@ impl Default for TrainConfig {
             optimizer: Table::new(),
             optimizers: BTreeMap::new(),
             accumulate: 1,
+            freeze: Vec::new(),
+            begin: BTreeMap::new(),
             ema: None,
         }
     }
@@ -243,6 +253,7 @@ mod tests {
         for (text, key) in [
             ("optimizer.lr = 0.0", "`optimizer.lr`"),
             ("optimizer.lr = nan", "`optimizer.lr`"),
+            ("optimizer.lr = -0.0", "`optimizer.lr`: 0 is not"),
             ("optimizer.lr = \"fast\"", "`optimizer.lr`"),
             ("optimizer.beta1 = 1.0", "`optimizer.beta1`"),
             ("optimizer.clip_norm = -1.0", "`optimizer.clip_norm`"),

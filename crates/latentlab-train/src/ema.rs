@@ -29,6 +29,8 @@ pub struct Ema {
 struct Pair {
     live: Parameter,
     averaged: Parameter,
+    /// Whether the average is a plain copy.
+    copied: bool,
 }
 
 impl Ema {
@@ -46,11 +48,26 @@ impl Ema {
             return Err(latentlab_core::Error::config("ema", problem).into());
         }
         let pairs = live.group("").into_iter().zip(averaged.group(""));
-        let pairs = pairs.map(|((path, live), (_, averaged))| (path, Pair { live, averaged }));
+        let pairs = pairs.map(|((path, live), (_, averaged))| {
+            let pair = Pair {
+                live,
+                averaged,
+                copied: false,
+            };
+            (path, pair)
+        });
         Ok(Self {
             pairs: pairs.collect(),
             config,
         })
+    }
+
+    /// The average that is a plain copy of some of the parameters.
+    pub(crate) fn copying(mut self, copied: impl Fn(&str) -> bool) -> Self {
+        for (path, pair) in &mut self.pairs {
+            pair.copied = copied(path);
+        }
+        self
     }
 
     /// Takes in the parameters as they are after step `step` (from 1).
@@ -60,27 +77,11 @@ impl Ema {
 
     /// The same but for those that optimizers have `averaged` in their own pass.
     pub(crate) fn update_others(&self, step: u64, averaged: &BTreeSet<String>) -> Result<()> {
-        let decay = self.averages(step).decay;
-        let others = self
-            .pairs
-            .iter()
-            .filter(|(path, _)| !averaged.contains(*path));
-        let (mut single, mut double) = (Vec::new(), Vec::new());
-        for (_, pair) in others {
-            let live = pair.live.var();
-            match (in_place(live), live.dtype()) {
-                (true, DType::F32) => single.push(pair),
-                (true, _) => double.push(pair),
-                (false, _) => {
-                    blend_composed(decay, pair.averaged.var(), &live.as_detached_tensor())?;
-                }
-            }
-        }
-        for pairs in single.chunks(TOGETHER) {
-            blend_all::<f32>(pairs, |arrays| blend_f32(decay, arrays))?;
-        }
-        for pairs in double.chunks(TOGETHER) {
-            blend_all::<f64>(pairs, |arrays| blend_f64(decay, arrays))?;
+        for (copied, decay) in [(false, self.averages(step).decay), (true, 0.0)] {
+            let pairs = self.pairs.iter();
+            let others = pairs.filter(|(path, _)| !averaged.contains(*path));
+            let others = others.map(|(_, pair)| pair);
+            update(decay, others.filter(|pair| pair.copied == copied))?;
         }
         Ok(())
     }
@@ -90,6 +91,28 @@ impl Ema {
         let decay = self.config.decay_at(step);
         Averages { ema: self, decay }
     }
+}
+
+/// Lets averages take in their parameters.
+fn update<'a>(decay: f64, pairs: impl Iterator<Item = &'a Pair>) -> Result<()> {
+    let (mut single, mut double) = (Vec::new(), Vec::new());
+    for pair in pairs {
+        let live = pair.live.var();
+        match (in_place(live), live.dtype()) {
+            (true, DType::F32) => single.push(pair),
+            (true, _) => double.push(pair),
+            (false, _) => {
+                blend_composed(decay, pair.averaged.var(), &live.as_detached_tensor())?;
+            }
+        }
+    }
+    for pairs in single.chunks(TOGETHER) {
+        blend_all::<f32>(pairs, |arrays| blend_f32(decay, arrays))?;
+    }
+    for pairs in double.chunks(TOGETHER) {
+        blend_all::<f64>(pairs, |arrays| blend_f64(decay, arrays))?;
+    }
+    Ok(())
 }
 
 /// The averages in one step.

@@ -79,6 +79,7 @@ pub mod disk;
 pub mod durable;
 mod ema;
 mod error;
+mod frozen;
 mod gradients;
 pub mod numbers;
 pub mod observers;
@@ -92,6 +93,7 @@ mod schedule;
 #[cfg(test)]
 mod toy;
 mod trainer;
+mod warm_start;
 
 pub use checkpoint::{CheckpointStore, Retention, Snapshot};
 pub use config::TrainConfig;
@@ -106,3 +108,4 @@ pub use record::Record;
 pub use run::{Outcome, Run, StopReason, run};
 pub use schedule::Schedule;
 pub use trainer::{PhaseReport, StepReport, Trainer};
+pub use warm_start::warm_start;

@@ -57,6 +57,20 @@ fn an_average_of_the_parameters_resumes_exactly() {
 }
 
 #[test]
+fn frozen_parts_and_phases_that_begin_late_resume_exactly() {
+    assert_resumes_exactly(
+        "freeze = ['generator.bias']
+         begin = { generator = 7, slope = 12 }
+         ema = { decay = 0.9 }",
+    );
+}
+
+#[test]
+fn a_schedule_that_begins_late_resumes_exactly() {
+    assert_resumes_exactly("optimizer.schedule = { name = 'cosine', begin = 7, warmup = 2 }");
+}
+
+#[test]
 fn batches_in_parts_resume_exactly() {
     assert_resumes_exactly("accumulate = 4");
 }
