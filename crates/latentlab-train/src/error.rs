@@ -70,6 +70,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Something that a run has left behind and cannot go on without is gone.
+    #[error("{}: {problem}", file.display())]
+    Lost {
+        /// The file or directory.
+        file: PathBuf,
+        /// What is gone, how that is known, and the way out.
+        problem: String,
+    },
     /// A line of `metrics.jsonl` is no record.
     #[error("{}, line {line}: {problem}", file.display())]
     Metrics {

@@ -24,7 +24,7 @@ use latentlab_tensor::ParamStore;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use checkpoints::Checkpoints;
+pub use checkpoints::{Checkpoints, surely_saved};
 pub use collapse::{ACTIVE_UNITS, Collapse, FAKE_ACCURACY, REAL_ACCURACY, SAMPLE_SPREAD};
 pub use divergence::Divergence;
 pub use evaluate::Evaluate;

@@ -11,10 +11,14 @@
 //! is killed, the latest checkpoint is complete, and what the save had not done yet is done when the
 //! steps after the latest checkpoint are taken again.
 
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use super::{Retention, STATE, Snapshot, manifest};
-use crate::{Error, Result, disk, durable};
+use crate::{Error, Record, Result, disk, durable};
 
 const LATEST: &str = "LATEST";
 const BEST: &str = "BEST";
@@ -94,12 +98,58 @@ impl CheckpointStore {
         self.point(LATEST, snapshot.step)
     }
 
+    /// The latest checkpoint of a run that is known to have saved one at step `saved` or later (0: not
+    /// known), for example by [`surely_saved`](crate::observers::surely_saved).
+    ///
+    /// # Errors
+    /// As [`latest`](Self::latest), and if none is there although one was saved: steps are not taken
+    /// again from the first without a word.
+    pub fn latest_of(&self, saved: u64) -> Result<Option<Snapshot>> {
+        let latest = self.latest()?;
+        if latest.is_some() || saved == 0 {
+            return Ok(latest);
+        }
+        let problem = format!(
+            "holds no checkpoint, though one was saved at step {saved} or later; put the folder back \
+             as it was, or start a new run in another directory"
+        );
+        Err(Error::Lost {
+            file: self.directory.clone(),
+            problem,
+        })
+    }
+
+    /// Whether `records`, those of the file `metrics`, hold that of the best checkpoint, which was
+    /// marked for a number in it. It is to be asked for before a run goes on: without that record
+    /// another checkpoint would become the best.
+    ///
+    /// # Errors
+    /// If not, with the way out.
+    pub fn require_record_of_best(&self, metrics: &Path, records: &[Record]) -> Result<()> {
+        let Some(best) = self.best_step()? else {
+            return Ok(());
+        };
+        if records.iter().any(|record| record.step == best) {
+            return Ok(());
+        }
+        let problem = format!(
+            "has no record of step {best}, whose checkpoint is marked as the best by one; put the \
+             file back as it was, or remove {} to let another checkpoint become the best",
+            self.directory.join(BEST).display()
+        );
+        Err(Error::Lost {
+            file: metrics.to_owned(),
+            problem,
+        })
+    }
+
     /// The latest checkpoint, if there is any: the one LATEST names or, where that is not there, the
     /// one of the highest step.
     ///
     /// # Errors
     /// If it is damaged, with the steps of the older ones that are not, and what to remove to go on
-    /// from the one before: steps are not taken again without a word.
+    /// from the one before: steps are not taken again without a word. If LATEST is empty or damaged,
+    /// or names a checkpoint where none is left.
     pub fn latest(&self) -> Result<Option<Snapshot>> {
         let Some(step) = self.latest_step()? else {
             return Ok(None);
@@ -165,9 +215,23 @@ impl CheckpointStore {
     }
 
     fn latest_step(&self) -> Result<Option<u64>> {
-        match self.named_by(LATEST)? {
-            Some(step) => Ok(Some(step)),
-            None => Ok(self.steps()?.last().copied()),
+        if let Some(step) = self.named_by(LATEST)? {
+            return Ok(Some(step));
+        }
+        let newest = self.steps()?.last().copied();
+        let pointer = self.directory.join(LATEST);
+        match (newest, fs::read_to_string(&pointer)) {
+            // It may name one that was removed to go on from the one before, or a newer one's save
+            // was killed.
+            (None, Ok(name)) => Err(Error::Checkpoint {
+                file: pointer,
+                problem: format!(
+                    "names {}, and no checkpoint is there; put the checkpoints back as they were, \
+                     or start a new run in another directory",
+                    name.trim()
+                ),
+            }),
+            _ => Ok(newest),
         }
     }
 
@@ -220,10 +284,31 @@ impl CheckpointStore {
         match step_of(name.trim()) {
             Some(step) => Ok(Some(step).filter(|step| self.place(*step).is_dir())),
             None => Err(Error::Checkpoint {
+                problem: format!(
+                    "`{}` is not the name of a checkpoint; {}",
+                    name.trim(),
+                    self.way_out_of(pointer)?
+                ),
                 file,
-                problem: format!("`{}` is not the name of a checkpoint", name.trim()),
             }),
         }
+    }
+
+    /// What to do about a pointer that is damaged.
+    fn way_out_of(&self, pointer: &str) -> Result<String> {
+        let mut steps = self.steps()?;
+        steps.retain(|step| self.load(*step).is_ok());
+        Ok(match (pointer, steps.last()) {
+            (BEST, _) => "remove the file to let another checkpoint become the best".to_owned(),
+            (_, None) => {
+                "no checkpoint is intact: put them back as they were, or start a new run in \
+                          another directory"
+                    .to_owned()
+            }
+            (_, Some(newest)) => {
+                format!("remove the file to go on from the newest intact checkpoint, step {newest}")
+            }
+        })
     }
 }
 
@@ -237,7 +322,7 @@ fn step_of(name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, path::Path};
+    use std::collections::BTreeMap;
 
     use candle_core::{Device, Tensor};
     use serde_json::json;
@@ -364,9 +449,89 @@ mod tests {
         fs::write(store.directory.join(LATEST), b"newest").unwrap();
         let message = store.latest().unwrap_err().to_string();
         assert!(
-            message.ends_with("LATEST: `newest` is not the name of a checkpoint"),
+            message.ends_with(
+                "LATEST: `newest` is not the name of a checkpoint; no checkpoint is intact: put \
+                 them back as they were, or start a new run in another directory"
+            ),
             "{message}"
         );
+    }
+
+    #[test]
+    fn a_damaged_pointer_is_an_error_with_a_way_out_that_works() {
+        for damage in ["", "step-\n", "step-000500\0\0"] {
+            let (_directory, store) = store();
+            for step in [500, 1000] {
+                store.save(&snapshot(step), Some(500), &RETENTION).unwrap();
+            }
+            let pointer = store.directory.join(LATEST);
+            fs::write(&pointer, damage).unwrap();
+            for error in [
+                store.latest().map(drop).unwrap_err(),
+                store.latest_of(500).map(drop).unwrap_err(),
+                store.recover().unwrap_err(),
+            ] {
+                let message = error.to_string();
+                let way_out =
+                    "; remove the file to go on from the newest intact checkpoint, step 1000";
+                assert!(message.ends_with(way_out), "{message}");
+            }
+            fs::remove_file(pointer).unwrap();
+            store.recover().unwrap();
+            assert_eq!(store.latest_of(500).unwrap().unwrap().step, 1000);
+            fs::write(store.directory.join(BEST), damage).unwrap();
+            let message = store.best().unwrap_err().to_string();
+            let way_out = "BEST: `";
+            assert!(message.contains(way_out), "{message}");
+            let way_out = "; remove the file to let another checkpoint become the best";
+            assert!(message.ends_with(way_out), "{message}");
+            fs::remove_file(store.directory.join(BEST)).unwrap();
+            assert!(store.best().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn checkpoints_that_are_gone_are_missed() {
+        let (_directory, store) = store();
+        assert!(store.latest_of(0).unwrap().is_none());
+        let missed = |store: &CheckpointStore| {
+            let message = store.latest_of(500).unwrap_err().to_string();
+            assert!(
+                message.contains("start a new run in another directory"),
+                "{message}"
+            );
+            message
+        };
+        assert!(missed(&store).contains("checkpoints: holds no checkpoint, though one was saved"));
+        store.save(&snapshot(500), None, &RETENTION).unwrap();
+        assert_eq!(store.latest_of(500).unwrap().unwrap().step, 500);
+        fs::remove_dir_all(store.place(500)).unwrap();
+        let left = "LATEST: names step-000500, and no checkpoint is there; put";
+        assert!(missed(&store).contains(left));
+        // LATEST tells by itself.
+        assert!(store.latest().unwrap_err().to_string().contains(left));
+        fs::remove_dir_all(&store.directory).unwrap();
+        missed(&store);
+    }
+
+    #[test]
+    fn the_record_of_the_best_is_missed_where_it_is_gone() {
+        let (_directory, store) = store();
+        let metrics = Path::new("metrics.jsonl");
+        let records = [Record::new(499, 0.0), Record::new(500, 0.0)];
+        store.require_record_of_best(metrics, &[]).unwrap();
+        store.save(&snapshot(500), Some(500), &RETENTION).unwrap();
+        store.require_record_of_best(metrics, &records).unwrap();
+        for records in [&records[..1], &[]] {
+            let missed = store.require_record_of_best(metrics, records);
+            let message = missed.unwrap_err().to_string();
+            assert!(
+                message.starts_with("metrics.jsonl: has no record of step 500, whose checkpoint"),
+                "{message}"
+            );
+        }
+        fs::remove_file(store.directory.join(BEST)).unwrap();
+        store.require_record_of_best(metrics, &[]).unwrap();
     }
 
     #[test]

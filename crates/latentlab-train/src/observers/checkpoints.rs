@@ -57,6 +57,30 @@ impl Checkpoints {
     }
 }
 
+/// A step at which, or after which, a run that left `records` has surely saved a checkpoint; 0 if none
+/// need be there. `every` and `best` are the interval and the metric by which it saved them.
+///
+/// The record of a step is written before its checkpoint is saved, and that of a later step after it.
+pub fn surely_saved(records: &[Record], every: u64, best: Option<&str>) -> u64 {
+    let Some(last) = records.last().map(|record| record.step) else {
+        return 0;
+    };
+    let regular = match every {
+        0 => 0,
+        every => last.saturating_sub(1) / every * every,
+    };
+    let is_first = |record: &&Record| {
+        let value = best.and_then(|metric| record.get(metric));
+        record.step < last && value.is_some_and(|value| !value.is_nan())
+    };
+    // The first number of a metric is the best so far.
+    let first = records
+        .iter()
+        .find(is_first)
+        .map_or(0, |record| record.step);
+    regular.max(first)
+}
+
 impl Observer for Checkpoints {
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>> {
         if self.is_best(record) || view.is_kept(self.retention.every) {
@@ -145,5 +169,36 @@ mod tests {
             "{error}"
         );
         assert!(observer.store.steps().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_surely_saved_follows_from_the_records_after_it() {
+        let records: Vec<Record> = (1..=21)
+            .map(|step| {
+                record(
+                    step,
+                    &[if step % 4 == 3 {
+                        ("loss", 1.0)
+                    } else {
+                        ("kl", 1.0)
+                    }],
+                )
+            })
+            .collect();
+        for (count, every, best, saved) in [
+            (0, 10, Some("loss"), 0),
+            (10, 10, None, 0), // killed before the checkpoint of step 10
+            (11, 10, None, 10),
+            (21, 10, None, 20),
+            (21, 0, None, 0),
+            (3, 0, Some("loss"), 0),
+            (4, 0, Some("loss"), 3),
+            (21, 0, Some("elbo"), 0),
+        ] {
+            let have = surely_saved(&records[..count], every, best);
+            assert_eq!(have, saved, "{count} records, every {every}, {best:?}");
+        }
+        let undefined = [record(1, &[("loss", f64::NAN)]), record(2, &[])];
+        assert_eq!(surely_saved(&undefined, 0, Some("loss")), 0);
     }
 }

@@ -35,6 +35,11 @@ impl MetricsFile {
     /// Continues `path` after `step` (0: from the start): lines of later steps are removed, also a
     /// last line that was torn. `every` and `best` say which steps leave a checkpoint: its interval,
     /// and the metric of the best.
+    ///
+    /// # Errors
+    /// If the file is gone although steps are taken, a line is no record, or the last line is cut off
+    /// although it is of a step up to `step`, whose records were on the disk before its checkpoint
+    /// was: each with the way out, as the best checkpoint and the patience follow from the records.
     pub fn open(
         path: impl Into<PathBuf>,
         step: u64,
@@ -42,8 +47,31 @@ impl MetricsFile {
         best: Option<&str>,
     ) -> Result<Self> {
         let path = path.into();
+        if step > 0 && !path.exists() {
+            let problem = format!(
+                "is gone, though {step} steps are taken; put it back, or make an empty file of that \
+                 name to go on as if nothing had been recorded: the best checkpoint and the \
+                 patience then begin anew"
+            );
+            return Err(Error::Lost {
+                file: path,
+                problem,
+            });
+        }
         let file = File::append(&path)?;
-        let kept: usize = lines(&path)?
+        let Lines { whole, torn } = lines(&path)?;
+        if let Some(torn) = torn
+            && torn.step.is_some_and(|torn| torn <= step)
+        {
+            let line = whole.len() + 1;
+            let problem = format!("is cut off, though step {step} was saved after it; {MEND}");
+            return Err(Error::Metrics {
+                file: path,
+                line,
+                problem,
+            });
+        }
+        let kept: usize = whole
             .iter()
             .take_while(|(record, _)| record.step <= step)
             .map(|(_, length)| length)
@@ -77,35 +105,64 @@ impl Observer for MetricsFile {
     }
 }
 
+/// The way out of a line that is damaged.
+const MEND: &str = "put the line right, or remove it to go on without it";
+
 /// The records of a file, in order. A last line that was torn is left out.
 ///
 /// # Errors
-/// Names the line that is not a record.
+/// Names the line that is not a record, with the way out.
 pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<Record>> {
-    let records = lines(path.as_ref())?.into_iter();
+    let records = lines(path.as_ref())?.whole.into_iter();
     Ok(records.map(|(record, _)| record).collect())
 }
 
-/// The records of a file, each with the length of its line in bytes.
-fn lines(path: &Path) -> Result<Vec<(Record, usize)>> {
+/// What a file holds.
+struct Lines {
+    /// The records, each with the length of its line in bytes.
+    whole: Vec<(Record, usize)>,
+    /// A last line that has no end.
+    torn: Option<Torn>,
+}
+
+/// A line that was torn by a kill, a power cut or something worse.
+struct Torn {
+    /// Its step, if that much of it is there.
+    step: Option<u64>,
+}
+
+fn lines(path: &Path) -> Result<Lines> {
     let text = fs::read(path).map_err(Error::io(path))?;
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut records = Vec::new();
+    let (mut whole, mut torn) = (Vec::new(), None);
     for (index, line) in lines.iter().enumerate() {
         match from_json(line) {
-            Ok(record) if line.ends_with(b"\n") => records.push((record, line.len())),
+            Ok(record) if line.ends_with(b"\n") => whole.push((record, line.len())),
             Err(problem) if index + 1 < lines.len() => {
                 let (file, line) = (path.to_owned(), index + 1);
+                let problem = format!("{problem}; {MEND}");
                 return Err(Error::Metrics {
                     file,
                     line,
                     problem,
                 });
             }
-            _ => {} // torn by a kill or a power cut
+            _ => {
+                torn = Some(Torn {
+                    step: step_of(line),
+                })
+            }
         }
     }
-    Ok(records)
+    Ok(Lines { whole, torn })
+}
+
+/// The step of a line that may be cut off, if the number is whole.
+fn step_of(line: &[u8]) -> Option<u64> {
+    let text = String::from_utf8_lossy(line);
+    let rest = text.strip_prefix("{\"step\":")?;
+    let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+    rest[..end].parse().ok()
 }
 
 fn to_json(record: &Record) -> Value {
@@ -149,10 +206,15 @@ mod tests {
         MetricsFile::open(path, step, 40, Some("elbo")).unwrap()
     }
 
-    fn write(path: &Path, steps: impl IntoIterator<Item = u64>) {
-        let mut file = open(path, u64::MAX);
+    fn write(path: &Path, new: impl IntoIterator<Item = u64>) {
+        let written = if path.exists() {
+            steps(path)
+        } else {
+            Vec::new()
+        };
+        let mut file = open(path, written.last().copied().unwrap_or(0));
         let scene = Scene::new();
-        for step in steps {
+        for step in new {
             let mut record = Record::new(step, step as f64 / 3.0);
             record.insert("generator/loss", (step as f64).sqrt());
             scene.observe(&mut file, step, &mut record).unwrap();
@@ -233,6 +295,49 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_gone_after_steps_is_an_error_with_a_way_out_that_works() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let message = MetricsFile::open(&path, 40, 40, None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            message.contains("metrics.jsonl: is gone, though 40 steps are taken; put it back"),
+            "{message}"
+        );
+        assert!(!path.exists());
+        fs::write(&path, "").unwrap();
+        MetricsFile::open(&path, 40, 40, None).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_is_cut_off_is_damage_up_to_the_checkpoint_and_a_kill_after_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        for torn in [
+            "{\"step\":3,\"elapsed_s\":1.0,\"gener",
+            "{\"step\":3,\"elapsed_s\":1.0}",
+            "{\"step\":3,\"elapsed_s\":\n",
+        ] {
+            write(&path, 1..=2);
+            let mut text = fs::read_to_string(&path).unwrap();
+            text.push_str(torn);
+            fs::write(&path, &text).unwrap();
+            for step in [3, 4] {
+                let error = MetricsFile::open(&path, step, 40, None).unwrap_err();
+                let message = error.to_string();
+                let expected =
+                    format!("line 3: is cut off, though step {step} was saved after it;");
+                assert!(message.contains(&expected), "{message}");
+                assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            }
+            drop(open(&path, 2));
+            assert_eq!(steps(&path), [1, 2]);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
     fn a_broken_line_in_the_middle_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("metrics.jsonl");
@@ -243,6 +348,7 @@ mod tests {
         .unwrap();
         let message = read_metrics(&path).unwrap_err().to_string();
         assert!(message.contains("metrics.jsonl, line 2: "), "{message}");
+        assert!(message.ends_with(MEND), "{message}");
     }
 
     #[test]
