@@ -1,8 +1,12 @@
 //! Pictures of images, points and bars, drawn as plain pixels.
 
 mod draw;
+mod format;
+mod grid;
 
-pub use draw::{bars, image_grid, pairs, scatter};
+pub use draw::{bars, scatter};
+pub use format::{Format, Timing, write};
+pub use grid::{Grid, image_grid, pairs};
 
 /// An RGB picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +58,11 @@ impl Picture {
         }
     }
 
-    /// The bytes of a PNG file; the same picture gives the same bytes.
+    /// The bytes of a PNG file; the same picture gives the same bytes. [`write`] and [`Format`] know
+    /// other formats.
+    ///
+    /// # Panics
+    /// If the picture has no pixel.
     pub fn to_png(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);

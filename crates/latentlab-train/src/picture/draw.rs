@@ -1,4 +1,4 @@
-//! What pictures show.
+//! Points in the plane, and bars of probabilities.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -6,67 +6,10 @@ use super::Picture;
 use crate::Result;
 
 const BLACK: [u8; 3] = [0, 0, 0];
-const GREY: [u8; 3] = [128, 128, 128];
 const LIGHT_GREY: [u8; 3] = [205, 205, 205];
 const WHITE: [u8; 3] = [255, 255, 255];
 const BLUE: [u8; 3] = [31, 119, 180];
 const ORANGE: [u8; 3] = [255, 127, 14];
-
-/// Images of at most this many rows are drawn at twice their size.
-const SMALL: usize = 64;
-
-/// Images `[N, C, H, W]` with values in `[0, 1]` (what exceeds them is clipped), row by row in
-/// `columns` columns. One channel is drawn in grey, three are red, green and blue.
-///
-/// # Errors
-/// If there are no images, or their channels are neither 1 nor 3.
-pub fn image_grid(images: &Tensor, columns: usize) -> Result<Picture> {
-    let (count, channels, height, width) = images.dims4()?;
-    if count == 0 || columns == 0 || !matches!(channels, 1 | 3) {
-        let problem = format!(
-            "cannot draw images of shape {:?} in {columns} columns: at least one of each, and 1 or \
-             3 channels, are needed",
-            images.dims()
-        );
-        return Err(latentlab_core::Error::Data(problem).into());
-    }
-    let values: Vec<f32> = on_host(images)?.flatten_all()?.to_vec1()?;
-    let zoom = if height.max(width) <= SMALL { 2 } else { 1 };
-    let (tile_width, tile_height) = (width * zoom + 1, height * zoom + 1);
-    let rows = count.div_ceil(columns);
-    let mut picture = Picture::new(columns * tile_width + 1, rows * tile_height + 1, GREY);
-    for index in 0..count {
-        let left = 1 + index % columns * tile_width;
-        let top = 1 + index / columns * tile_height;
-        for row in 0..height {
-            for column in 0..width {
-                let value = |channel: usize| {
-                    let plane = index * channels + channel.min(channels - 1);
-                    let value = values[(plane * height + row) * width + column];
-                    (value.clamp(0.0, 1.0) * 255.0).round() as u8
-                };
-                let colour = [value(0), value(1), value(2)];
-                picture.fill(left + column * zoom, top + row * zoom, zoom, zoom, colour);
-            }
-        }
-    }
-    Ok(picture)
-}
-
-/// Originals `[N, C, H, W]` with their reconstructions below them, in `columns` columns; values as
-/// in [`image_grid`].
-pub fn pairs(originals: &Tensor, reconstructions: &Tensor, columns: usize) -> Result<Picture> {
-    let count = originals.dim(0)?;
-    let mut rows = Vec::new();
-    for start in (0..count).step_by(columns.max(1)) {
-        let length = columns.min(count - start);
-        for images in [originals, reconstructions] {
-            let row = images.narrow(0, start, length)?;
-            rows.push(row.pad_with_zeros(0, 0, columns - length)?);
-        }
-    }
-    image_grid(&Tensor::cat(&rows, 0)?, columns)
-}
 
 /// Points `[N, 2, ..]` (first coordinate to the right, second up) in the square from `bounds.0` to
 /// `bounds.1`, blue, above those of the `data`, broad and grey, so that it shows what they miss;
@@ -158,57 +101,6 @@ fn on_host(tensor: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn ramp(shape: (usize, usize, usize, usize)) -> Tensor {
-        let count = shape.0 * shape.1 * shape.2 * shape.3;
-        let values: Vec<f32> = (0..count).map(|i| i as f32 / (count - 1) as f32).collect();
-        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
-    }
-
-    #[test]
-    fn small_images_are_doubled_with_one_pixel_between() {
-        let picture = image_grid(&ramp((3, 1, 4, 5)), 2).unwrap();
-        assert_eq!((picture.width(), picture.height()), (2 * 11 + 1, 2 * 9 + 1));
-        assert_eq!(picture.pixel(0, 0), Some(GREY));
-        assert_eq!(picture.pixel(1, 1), Some(BLACK));
-        assert_eq!(picture.pixel(2, 2), Some(BLACK));
-        assert_eq!(picture.pixel(10, 17), Some(WHITE));
-        assert_eq!(picture.pixel(12, 10), Some(GREY)); // where a fourth would be
-    }
-
-    #[test]
-    fn large_images_keep_their_size() {
-        let picture = image_grid(&ramp((1, 1, 65, 2)), 1).unwrap();
-        assert_eq!((picture.width(), picture.height()), (4, 67));
-    }
-
-    #[test]
-    fn three_channels_are_red_green_and_blue() {
-        let planes = Tensor::new(&[1.0f32, 0.5, -3.0], &Device::Cpu).unwrap();
-        let picture = image_grid(&planes.reshape((1, 3, 1, 1)).unwrap(), 1).unwrap();
-        assert_eq!(picture.pixel(1, 1), Some([255, 128, 0]));
-    }
-
-    #[test]
-    fn images_that_cannot_be_drawn_are_refused() {
-        for (images, columns) in [(ramp((2, 2, 1, 1)), 1), (ramp((2, 1, 1, 1)), 0)] {
-            let message = image_grid(&images, columns).unwrap_err().to_string();
-            assert!(
-                message.starts_with("cannot draw images of shape"),
-                "{message}"
-            );
-        }
-    }
-
-    #[test]
-    fn reconstructions_stand_below_their_originals() {
-        let originals = Tensor::ones((3, 1, 1, 1), DType::F32, &Device::Cpu).unwrap();
-        let picture = pairs(&originals, &originals.zeros_like().unwrap(), 2).unwrap();
-        let column: Vec<_> = (0..4)
-            .map(|row| picture.pixel(1, 1 + 3 * row).unwrap())
-            .collect();
-        assert_eq!(column, [WHITE, BLACK, WHITE, BLACK]);
-    }
 
     #[test]
     fn a_point_is_drawn_where_it_lies_and_left_out_outside() {

@@ -1,0 +1,435 @@
+//! Images in rows and columns, or each as a picture of its own.
+
+use candle_core::{DType, Device, Tensor};
+use latentlab_core::Error as CoreError;
+
+use super::Picture;
+use crate::Result;
+
+const GREY: [u8; 3] = [128, 128, 128];
+
+/// Images of at most this many rows and columns are drawn at twice their size.
+const SMALL: usize = 64;
+/// Side of the square that a pixel is drawn as, at most.
+const MOST_SCALE: usize = 64;
+/// Pixels of a picture, at most: 3 GiB of memory.
+const MOST_PIXELS: usize = 1 << 30;
+/// Channels that a picture can show: red, green, blue and what is seen through.
+const MOST_CHANNELS: usize = 4;
+
+/// How images are drawn.
+///
+/// Values in `[0, 1]` are drawn; what exceeds them is clipped, and what is no number is black. What a
+/// pixel looks like depends on its number of channels:
+///
+/// | channels | are shown as |
+/// | --- | --- |
+/// | 1 | grey |
+/// | 2 | red and green, without blue |
+/// | 3 | red, green and blue |
+/// | 4 | red, green, blue and alpha (1 is opaque), on white |
+/// | more | the first three as red, green and blue |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// Images in a row.
+    pub columns: usize,
+    /// Side of the square that a pixel is drawn as, 1 to 64; without it 2 for images of at most 64
+    /// rows and columns, and 1 for larger ones.
+    pub scale: Option<usize>,
+    /// A grey line of one pixel around each image.
+    pub frame: bool,
+    /// The channels to show, counted from 0, one to four, instead of all: images of these channels
+    /// are then drawn as the table says.
+    pub channels: Option<Vec<usize>>,
+}
+
+impl Grid {
+    /// So many images in a row, each in a frame, at the usual scale, with all channels.
+    pub fn new(columns: usize) -> Self {
+        Self {
+            columns,
+            scale: None,
+            frame: true,
+            channels: None,
+        }
+    }
+
+    /// Whether images of so many channels can be drawn so. To be asked before the work that leads to
+    /// them.
+    ///
+    /// # Errors
+    /// If there is no column, the scale is out of range, or a channel is not there.
+    pub fn check(&self, channels: usize) -> Result<()> {
+        let problem = |text: String| Err(CoreError::Data(text).into());
+        if self.columns == 0 {
+            return problem("cannot draw images in 0 columns: at least one is needed".to_owned());
+        }
+        if let Some(scale) = self.scale.filter(|scale| !(1..=MOST_SCALE).contains(scale)) {
+            return problem(format!(
+                "cannot draw images at a scale of {scale}: it must be from 1 to {MOST_SCALE}"
+            ));
+        }
+        if channels == 0 {
+            return problem("cannot draw images without channels".to_owned());
+        }
+        let Some(chosen) = &self.channels else {
+            return Ok(());
+        };
+        if !(1..=MOST_CHANNELS).contains(&chosen.len()) {
+            let count = chosen.len();
+            return problem(format!(
+                "cannot draw {count} channels: choose from 1 to {MOST_CHANNELS}"
+            ));
+        }
+        match chosen.iter().find(|channel| **channel >= channels) {
+            None => Ok(()),
+            Some(channel) => problem(format!(
+                "cannot draw channel {channel}: the images have the channels 0 to {}",
+                channels - 1
+            )),
+        }
+    }
+
+    /// Images `[N, C, H, W]`, row by row; places of the last row without an image are grey.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), and if there are no images or the picture would be too large.
+    pub fn draw(&self, images: &Tensor) -> Result<Picture> {
+        let images = Images::new(images, self)?;
+        let cells: Vec<Option<usize>> = (0..images.count).map(Some).collect();
+        self.lay_out(&images, &cells)
+    }
+
+    /// Originals `[N, C, H, W]` with their reconstructions below them.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw), and if the two differ in shape.
+    pub fn pairs(&self, originals: &Tensor, reconstructions: &Tensor) -> Result<Picture> {
+        if originals.dims() != reconstructions.dims() {
+            let (have, want) = (reconstructions.dims(), originals.dims());
+            let problem = format!("cannot draw reconstructions {have:?} of images {want:?}");
+            return Err(CoreError::Data(problem).into());
+        }
+        let both = Tensor::cat(&[originals, reconstructions], 0)?;
+        let images = Images::new(&both, self)?;
+        let count = images.count / 2;
+        let mut cells = Vec::new();
+        for start in (0..count).step_by(self.columns) {
+            for first in [start, count + start] {
+                let places = 0..self.columns;
+                cells.extend(places.map(|place| (start + place < count).then_some(first + place)));
+            }
+        }
+        self.lay_out(&images, &cells)
+    }
+
+    /// Each of the images `[N, C, H, W]` as a picture of its own: without a frame, and at its own size
+    /// unless a scale is given.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    pub fn each(&self, images: &Tensor) -> Result<Vec<Picture>> {
+        let alone = Self {
+            columns: 1,
+            scale: Some(self.scale.unwrap_or(1)),
+            frame: false,
+            channels: self.channels.clone(),
+        };
+        let images = Images::new(images, &alone)?;
+        let pictures = (0..images.count).map(|index| alone.lay_out(&images, &[Some(index)]));
+        pictures.collect()
+    }
+
+    /// The images of `cells`, row by row.
+    fn lay_out(&self, images: &Images, cells: &[Option<usize>]) -> Result<Picture> {
+        let (height, width) = (images.height, images.width);
+        let small = height.max(width) <= SMALL;
+        let scale = self.scale.unwrap_or(if small { 2 } else { 1 });
+        let line = usize::from(self.frame);
+        let (tile_width, tile_height) = (width * scale + line, height * scale + line);
+        let rows = cells.len().div_ceil(self.columns);
+        let (all_width, all_height) = (self.columns * tile_width + line, rows * tile_height + line);
+        if all_width
+            .checked_mul(all_height)
+            .is_none_or(|pixels| pixels > MOST_PIXELS)
+        {
+            let problem = format!(
+                "a picture of {all_width}x{all_height} pixels is too large: take fewer images or a \
+                 smaller scale"
+            );
+            return Err(CoreError::Data(problem).into());
+        }
+        let mut picture = Picture::new(all_width, all_height, GREY);
+        for (place, image) in cells.iter().enumerate() {
+            let Some(image) = *image else { continue };
+            let left = line + place % self.columns * tile_width;
+            let top = line + place / self.columns * tile_height;
+            for row in 0..height {
+                for column in 0..width {
+                    let (x, y) = (left + column * scale, top + row * scale);
+                    picture.fill(x, y, scale, scale, images.colour(image, row, column));
+                }
+            }
+        }
+        Ok(picture)
+    }
+}
+
+/// [`Grid::draw`] with so many columns, and everything else as usual.
+///
+/// # Errors
+/// Those of [`Grid::draw`].
+pub fn image_grid(images: &Tensor, columns: usize) -> Result<Picture> {
+    Grid::new(columns).draw(images)
+}
+
+/// [`Grid::pairs`] with so many columns, and everything else as usual.
+///
+/// # Errors
+/// Those of [`Grid::pairs`].
+pub fn pairs(originals: &Tensor, reconstructions: &Tensor, columns: usize) -> Result<Picture> {
+    Grid::new(columns).pairs(originals, reconstructions)
+}
+
+/// Images on the host, and which of their channels are shown.
+struct Images {
+    values: Vec<f32>,
+    count: usize,
+    channels: usize,
+    height: usize,
+    width: usize,
+    shown: Vec<usize>,
+}
+
+impl Images {
+    fn new(images: &Tensor, grid: &Grid) -> Result<Self> {
+        let (count, channels, height, width) = images.dims4()?;
+        grid.check(channels)?;
+        if count == 0 || height == 0 || width == 0 {
+            let problem = format!("cannot draw images of shape {:?}", images.dims());
+            return Err(CoreError::Data(problem).into());
+        }
+        let shown = match &grid.channels {
+            Some(chosen) => chosen.clone(),
+            None if channels > MOST_CHANNELS => vec![0, 1, 2],
+            None => (0..channels).collect(),
+        };
+        let images = images.to_dtype(DType::F32)?.to_device(&Device::Cpu)?;
+        Ok(Self {
+            values: images.flatten_all()?.to_vec1()?,
+            count,
+            channels,
+            height,
+            width,
+            shown,
+        })
+    }
+
+    fn colour(&self, image: usize, row: usize, column: usize) -> [u8; 3] {
+        let value = |channel: usize| {
+            let plane = image * self.channels + channel;
+            self.values[(plane * self.height + row) * self.width + column].clamp(0.0, 1.0)
+        };
+        let level = |value: f32| (value * 255.0).round() as u8;
+        match self.shown[..] {
+            [grey] => [level(value(grey)); 3],
+            [red, green] => [level(value(red)), level(value(green)), 0],
+            [red, green, blue, alpha] => {
+                let alpha = value(alpha);
+                [red, green, blue].map(|channel| level(value(channel) * alpha + (1.0 - alpha)))
+            }
+            ref more => [more[0], more[1], more[2]].map(|channel| level(value(channel))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLACK: [u8; 3] = [0; 3];
+    const WHITE: [u8; 3] = [255; 3];
+
+    fn ramp(shape: (usize, usize, usize, usize)) -> Tensor {
+        let count = shape.0 * shape.1 * shape.2 * shape.3;
+        let values: Vec<f32> = (0..count).map(|i| i as f32 / (count - 1) as f32).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    /// An image of one pixel with these channels, drawn alone.
+    fn pixel(channels: &[f32], grid: &Grid) -> [u8; 3] {
+        let image = Tensor::new(channels, &Device::Cpu).unwrap();
+        let image = image.reshape((1, channels.len(), 1, 1)).unwrap();
+        grid.each(&image).unwrap()[0].pixel(0, 0).unwrap()
+    }
+
+    fn refusal(grid: &Grid, images: &Tensor) -> String {
+        grid.draw(images).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn small_images_are_doubled_with_one_pixel_between() {
+        let picture = image_grid(&ramp((3, 1, 4, 5)), 2).unwrap();
+        assert_eq!((picture.width(), picture.height()), (2 * 11 + 1, 2 * 9 + 1));
+        assert_eq!(picture.pixel(0, 0), Some(GREY));
+        assert_eq!(picture.pixel(1, 1), Some(BLACK));
+        assert_eq!(picture.pixel(2, 2), Some(BLACK));
+        assert_eq!(picture.pixel(10, 17), Some(WHITE));
+        assert_eq!(picture.pixel(12, 10), Some(GREY)); // where a fourth would be
+    }
+
+    #[test]
+    fn large_images_keep_their_size() {
+        let picture = image_grid(&ramp((1, 1, 65, 2)), 1).unwrap();
+        assert_eq!((picture.width(), picture.height()), (4, 67));
+    }
+
+    #[test]
+    fn a_scale_draws_squares_and_no_frame_leaves_no_line() {
+        let images = ramp((3, 1, 4, 5));
+        for scale in [1, 3, 7] {
+            let grid = Grid {
+                scale: Some(scale),
+                frame: false,
+                ..Grid::new(2)
+            };
+            let picture = grid.draw(&images).unwrap();
+            assert_eq!((picture.width(), picture.height()), (10 * scale, 8 * scale));
+            let framed = Grid {
+                frame: true,
+                ..grid.clone()
+            };
+            let framed = framed.draw(&images).unwrap();
+            let size = (10 * scale + 3, 8 * scale + 3);
+            assert_eq!((framed.width(), framed.height()), size);
+            for row in 0..8 * scale {
+                for column in 0..10 * scale {
+                    let square = picture.pixel(column / scale * scale, row / scale * scale);
+                    assert_eq!(picture.pixel(column, row), square);
+                    let lines = (1 + column / (5 * scale), 1 + row / (4 * scale));
+                    let same = framed.pixel(column + lines.0, row + lines.1);
+                    assert_eq!(same, picture.pixel(column, row), "{column}, {row}");
+                }
+            }
+            assert_eq!(picture.pixel(9 * scale, 7 * scale), Some(GREY)); // without an image
+        }
+    }
+
+    #[test]
+    fn each_image_is_a_picture_of_its_own() {
+        let images = ramp((3, 3, 2, 4));
+        let pictures = Grid::new(1).each(&images).unwrap();
+        assert_eq!(pictures.len(), 3);
+        for (index, picture) in pictures.iter().enumerate() {
+            assert_eq!((picture.width(), picture.height()), (4, 2));
+            let image = images.narrow(0, index, 1).unwrap();
+            let plain = Grid {
+                scale: Some(1),
+                frame: false,
+                ..Grid::new(1)
+            };
+            assert_eq!(&plain.draw(&image).unwrap(), picture);
+        }
+        let large = Grid {
+            scale: Some(5),
+            ..Grid::new(1)
+        };
+        assert_eq!(large.each(&images).unwrap()[0].width(), 20);
+    }
+
+    #[test]
+    fn channels_are_shown_as_the_table_says() {
+        let all = Grid::new(1);
+        assert_eq!(pixel(&[0.5], &all), [128; 3]);
+        assert_eq!(pixel(&[1.0, 0.5], &all), [255, 128, 0]);
+        assert_eq!(pixel(&[1.0, 0.5, -3.0], &all), [255, 128, 0]);
+        assert_eq!(pixel(&[1.0, 0.0, 0.2, 1.0], &all), [255, 0, 51]);
+        assert_eq!(pixel(&[1.0, 0.0, 0.2, 0.0], &all), WHITE);
+        assert_eq!(pixel(&[1.0, 0.0, 0.2, 0.5], &all), [255, 128, 153]);
+        let bands: Vec<f32> = (0..13).map(|band| band as f32 / 12.0).collect();
+        assert_eq!(pixel(&bands, &all), [0, 21, 43]);
+        assert_eq!(pixel(&[f32::NAN], &all), BLACK);
+    }
+
+    #[test]
+    fn chosen_channels_are_shown_as_images_of_these() {
+        let bands: Vec<f32> = (0..13).map(|band| band as f32 / 12.0).collect();
+        for (chosen, colour) in [
+            (vec![12], [255; 3]),
+            (vec![12, 6], [255, 128, 0]),
+            (vec![3, 2, 1], [64, 43, 21]),
+            (vec![12, 0, 12, 6], [255, 128, 255]),
+        ] {
+            let grid = Grid {
+                channels: Some(chosen),
+                ..Grid::new(1)
+            };
+            assert_eq!(pixel(&bands, &grid), colour, "{grid:?}");
+        }
+    }
+
+    #[test]
+    fn images_that_cannot_be_drawn_are_refused() {
+        let images = ramp((2, 2, 1, 1));
+        let grid = |scale, channels| Grid {
+            scale,
+            channels,
+            ..Grid::new(1)
+        };
+        for (grid, problem) in [
+            (Grid::new(0), "cannot draw images in 0 columns"),
+            (
+                grid(Some(0), None),
+                "cannot draw images at a scale of 0: it must be from 1 to 64",
+            ),
+            (grid(Some(65), None), "cannot draw images at a scale of 65"),
+            (
+                grid(None, Some(vec![])),
+                "cannot draw 0 channels: choose from 1 to 4",
+            ),
+            (grid(None, Some(vec![0; 5])), "cannot draw 5 channels"),
+            (
+                grid(None, Some(vec![0, 2])),
+                "cannot draw channel 2: the images have the channels 0 to 1",
+            ),
+        ] {
+            assert!(
+                refusal(&grid, &images).starts_with(problem),
+                "{}",
+                refusal(&grid, &images)
+            );
+        }
+        let none = images.narrow(0, 0, 0).unwrap();
+        assert_eq!(
+            refusal(&Grid::new(1), &none),
+            "cannot draw images of shape [0, 2, 1, 1]"
+        );
+        let wide = Tensor::zeros((1, 1, 1, 20_000), DType::F32, &Device::Cpu).unwrap();
+        let wide = wide.broadcast_as((60, 1, 1, 20_000)).unwrap();
+        let message = refusal(&grid(Some(64), None), &wide);
+        assert!(
+            message.contains("pixels is too large: take fewer images"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn reconstructions_stand_below_their_originals_and_missing_ones_leave_no_hole() {
+        let originals = Tensor::ones((3, 1, 1, 1), DType::F32, &Device::Cpu).unwrap();
+        let picture = pairs(&originals, &originals.zeros_like().unwrap(), 2).unwrap();
+        let column = |column: usize| -> Vec<_> {
+            let rows = 0..4;
+            rows.map(|row| picture.pixel(column, 1 + 3 * row).unwrap())
+                .collect()
+        };
+        assert_eq!(column(1), [WHITE, BLACK, WHITE, BLACK]);
+        assert_eq!(column(4), [WHITE, BLACK, GREY, GREY]);
+        let other = Tensor::ones((2, 1, 1, 1), DType::F32, &Device::Cpu).unwrap();
+        let message = pairs(&originals, &other, 2).unwrap_err().to_string();
+        assert!(
+            message.starts_with("cannot draw reconstructions [2, 1, 1, 1]"),
+            "{message}"
+        );
+        assert!(pairs(&originals, &originals, 0).is_err());
+    }
+}
