@@ -141,6 +141,11 @@ pub fn shown(value: f64) -> String {
     }
 }
 
+/// The number itself, but zero without a sign, for `{}`.
+pub fn unsigned_zero(value: f64) -> f64 {
+    value + 0.0 // -0 + 0 is 0
+}
+
 /// A number with `decimals` digits after the point; what rounds to zero has no sign.
 pub fn fixed(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
@@ -211,6 +216,8 @@ mod tests {
         ] {
             assert_eq!(shown(value), text);
         }
+        assert_eq!(unsigned_zero(-0.0).to_string(), "0");
+        assert_eq!(unsigned_zero(-0.25).to_string(), "-0.25");
         for (value, text) in [
             (-0.0, "0.0000"),
             (-0.000_01, "0.0000"),

@@ -8,7 +8,10 @@ use std::{
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::{Observer, View, read};
-use crate::{Record, Result, StepReport, StopReason};
+use crate::{
+    Record, Result, StepReport, StopReason,
+    numbers::{fixed, shown},
+};
 
 /// Time between two updates of the bar: reading losses waits for the device.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -87,8 +90,16 @@ fn losses(report: &StepReport) -> Result<String> {
     let losses = report
         .phases
         .iter()
-        .map(|phase| Ok(format!("{} {:.4}", phase.name, read(&phase.total)?)));
+        .map(|phase| Ok(format!("{} {}", phase.name, loss(read(&phase.total)?))));
     Ok(losses.collect::<Result<Vec<_>>>()?.join("  "))
+}
+
+/// A loss in a width that hardly changes; one that has exploded with its power of ten.
+fn loss(value: f64) -> String {
+    match value.abs() < 1e9 {
+        true => fixed(value, 4),
+        false => shown(value),
+    }
 }
 
 #[cfg(test)]
@@ -98,7 +109,10 @@ mod tests {
 
     /// The line at step 60 of `steps`, 50 seconds after step 20.
     fn line(steps: u64) -> String {
-        let scene = Scene::new();
+        line_of(&Scene::new(), steps)
+    }
+
+    fn line_of(scene: &Scene, steps: u64) -> String {
         let mut progress = Progress::new(steps, 64);
         progress.start = Some((20, Duration::from_secs(10)));
         let mut line = String::new();
@@ -133,6 +147,19 @@ mod tests {
             line(100),
             "0.8 steps/s, 51 images/s, 50 seconds left  discriminator 0.5000"
         );
+    }
+
+    #[test]
+    fn a_loss_that_rounds_to_zero_has_no_sign_and_a_huge_one_an_exponent() {
+        for (loss, text) in [(-1e-9, "0.0000"), (-2.0, "-2.0000"), (-4e21, "-4.000e21")] {
+            let scene = Scene {
+                loss,
+                ..Scene::new()
+            };
+            let line = line_of(&scene, 100);
+            let end = format!("left  discriminator {text}");
+            assert!(line.ends_with(&end), "{line}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EXPLOSION, Goal};
-use crate::Result;
+use crate::{Result, numbers::unsigned_zero};
 
 /// When to end before the last step; a rule that is not given never does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,7 +76,10 @@ impl StopConfig {
         {
             return error(
                 "wall_time",
-                format!("{seconds} is not a number of seconds above 0"),
+                format!(
+                    "{} is not a number of seconds above 0",
+                    unsigned_zero(seconds)
+                ),
             );
         }
         let evaluations = [
@@ -118,6 +121,7 @@ mod tests {
             ("explosion = nan", "`stop.explosion`: NaN is neither 0 nor"),
             ("explosion = inf", "`stop.explosion`: inf is neither 0 nor"),
             ("wall_time = nan", "`stop.wall_time`: NaN is not"),
+            ("wall_time = -0.0", "`stop.wall_time`: 0 is not"),
             (
                 "patience = { metric = 'elbo', goal = 'max', evaluations = 0 }",
                 "`stop.patience.evaluations`: must be at least 1",

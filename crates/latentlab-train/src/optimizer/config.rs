@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{Adam, AdamW, RmsProp, Rule, Sgd};
-use crate::Schedule;
+use crate::{Schedule, numbers::unsigned_zero};
 
 /// How one group of parameters is optimised.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -74,6 +74,7 @@ impl OptimizerConfig {
     fn problem(&self) -> Option<(String, String)> {
         let positive = |key: &str, value: Option<f64>| {
             let bad = value.filter(|value| !(*value > 0.0 && value.is_finite()))?;
+            let bad = unsigned_zero(bad);
             Some((key.to_owned(), format!("{bad} is not a number above 0")))
         };
         let own = |(key, problem): (&str, String)| (key.to_owned(), problem);
