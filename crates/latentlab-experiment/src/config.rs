@@ -247,6 +247,7 @@ impl Experiment {
             freeze: self.freeze.clone(),
             begin: self.begin.clone(),
             ema: self.ema,
+            ..TrainConfig::default()
         }
     }
 

@@ -206,7 +206,7 @@ mod tests {
         MetricsFile::open(path, step, 40, Some("elbo")).unwrap()
     }
 
-    fn write(path: &Path, steps: impl IntoIterator<Item = u64>) {
+    fn write(path: &Path, new: impl IntoIterator<Item = u64>) {
         let written = if path.exists() {
             steps(path)
         } else {
@@ -214,7 +214,7 @@ mod tests {
         };
         let mut file = open(path, written.last().copied().unwrap_or(0));
         let scene = Scene::new();
-        for step in steps {
+        for step in new {
             let mut record = Record::new(step, step as f64 / 3.0);
             record.insert("generator/loss", (step as f64).sqrt());
             scene.observe(&mut file, step, &mut record).unwrap();

@@ -8,7 +8,10 @@ use std::{
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::{Observer, View, read};
-use crate::{Record, Result, StepReport, StopReason, numbers::fixed};
+use crate::{
+    Record, Result, StepReport, StopReason,
+    numbers::{fixed, shown},
+};
 
 /// Time between two updates of the bar: reading losses waits for the device.
 const REFRESH: Duration = Duration::from_millis(250);
@@ -87,8 +90,16 @@ fn losses(report: &StepReport) -> Result<String> {
     let losses = report
         .phases
         .iter()
-        .map(|phase| Ok(format!("{} {}", phase.name, fixed(read(&phase.total)?, 4))));
+        .map(|phase| Ok(format!("{} {}", phase.name, loss(read(&phase.total)?))));
     Ok(losses.collect::<Result<Vec<_>>>()?.join("  "))
+}
+
+/// A loss in a width that hardly changes; one that has exploded with its power of ten.
+fn loss(value: f64) -> String {
+    match value.abs() < 1e9 {
+        true => fixed(value, 4),
+        false => shown(value),
+    }
 }
 
 #[cfg(test)]
@@ -139,13 +150,16 @@ mod tests {
     }
 
     #[test]
-    fn a_loss_that_rounds_to_zero_has_no_sign() {
-        let scene = Scene {
-            loss: -1e-9,
-            ..Scene::new()
-        };
-        let line = line_of(&scene, 100);
-        assert!(line.ends_with("left  discriminator 0.0000"), "{line}");
+    fn a_loss_that_rounds_to_zero_has_no_sign_and_a_huge_one_an_exponent() {
+        for (loss, text) in [(-1e-9, "0.0000"), (-2.0, "-2.0000"), (-4e21, "-4.000e21")] {
+            let scene = Scene {
+                loss,
+                ..Scene::new()
+            };
+            let line = line_of(&scene, 100);
+            let end = format!("left  discriminator {text}");
+            assert!(line.ends_with(&end), "{line}");
+        }
     }
 
     #[test]
