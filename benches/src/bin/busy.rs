@@ -62,7 +62,11 @@ fn work(arguments: Vec<String>) -> Result<ExitCode> {
             again.env("RAYON_NUM_THREADS", threads.to_string());
         }
         let status = again.status()?;
-        return Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if status.success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     measure(&options)?;
     Ok(ExitCode::SUCCESS)
@@ -101,7 +105,10 @@ impl Options {
 fn measure(options: &Options) -> Result<()> {
     let (threads, cores) = (pool::threads(), thread::available_parallelism()?.get());
     let mut job = Workload::named(&options.workload, None, 1.0)?.start()?;
-    println!("workload {}, {threads} threads, {cores} cores", options.workload);
+    println!(
+        "workload {}, {threads} threads, {cores} cores",
+        options.workload
+    );
     job.steps(1)?;
     steps_per_second(&mut job, options.seconds / 2.0)?;
     let before = steps_per_second(&mut job, options.seconds)?;
@@ -121,12 +128,21 @@ fn measure(options: &Options) -> Result<()> {
     }
     let after = steps_per_second(&mut job, options.seconds)?;
     let idle = (before + after) / 2.0;
-    println!("{:<20} {:>9} {:>8} {:>6} {:>8}", "beside", "steps/s", "of idle", "fair", "of fair");
-    let ends = [("nothing, before".to_owned(), before, 1.0), ("nothing, after".to_owned(), after, 1.0)];
+    println!(
+        "{:<20} {:>9} {:>8} {:>6} {:>8}",
+        "beside", "steps/s", "of idle", "fair", "of fair"
+    );
+    let ends = [
+        ("nothing, before".to_owned(), before, 1.0),
+        ("nothing, after".to_owned(), after, 1.0),
+    ];
     let [first, last] = ends;
     for (beside, speed, fair) in [vec![first], lines, vec![last]].concat() {
         let share = speed / idle;
-        println!("{beside:<20} {speed:>9.1} {share:>8.2} {fair:>6.2} {:>8.2}", share / fair);
+        println!(
+            "{beside:<20} {speed:>9.1} {share:>8.2} {fair:>6.2} {:>8.2}",
+            share / fair
+        );
     }
     Ok(())
 }
@@ -155,7 +171,10 @@ impl Loops {
                 None => Command::new(&program),
                 Some(cores) => {
                     let mut pinned = Command::new("taskset");
-                    pinned.arg("-c").arg((index % cores).to_string()).arg(&program);
+                    pinned
+                        .arg("-c")
+                        .arg((index % cores).to_string())
+                        .arg(&program);
                     pinned
                 }
             };

@@ -58,7 +58,11 @@ const CASES: [Case; 7] = [
         terms: |x, t| {
             let sum = sigmoid(x) + t.abs();
             let constant = (0.5 * (TAU * 0.3).ln()).abs();
-            [sum * sum / 0.6 + constant, sum * sigmoid(x) / 0.3, sum / 0.3]
+            [
+                sum * sum / 0.6 + constant,
+                sum * sigmoid(x) / 0.3,
+                sum / 0.3,
+            ]
         },
         divisor: SHAPE.0,
     },
@@ -81,9 +85,14 @@ const CASES: [Case; 7] = [
             Objective::Minimax.discriminator_loss(x, t, smoothing)
         },
         terms: |x, t| {
-            let entropy = |l: f64, target: f64| target * softplus(-l) + (1.0 - target) * softplus(l);
+            let entropy =
+                |l: f64, target: f64| target * softplus(-l) + (1.0 - target) * softplus(l);
             let slope = |l: f64, target: f64| target * sigmoid(-l) + (1.0 - target) * sigmoid(l);
-            [entropy(x, 0.9) + entropy(t, 0.1), slope(x, 0.9), slope(t, 0.1)]
+            [
+                entropy(x, 0.9) + entropy(t, 0.1),
+                slope(x, 0.9),
+                slope(t, 0.1),
+            ]
         },
         divisor: SHAPE.0 * SHAPE.1,
     },
@@ -140,7 +149,11 @@ fn magnitudes(case: &Case) -> [Vec<f64>; 3] {
     let terms = terms.map(|terms| terms.map(|term| term / case.divisor as f64));
     let terms: Vec<[f64; 3]> = terms.collect();
     let place = |place: usize| terms.iter().map(|terms| terms[place]).collect();
-    [vec![terms.iter().map(|terms| terms[0]).sum()], place(1), place(2)]
+    [
+        vec![terms.iter().map(|terms| terms[0]).sum()],
+        place(1),
+        place(2),
+    ]
 }
 
 /// A term takes fewer than 20 roundings: the kernels' functions 8, see `latentlab_tensor`'s `math`, the

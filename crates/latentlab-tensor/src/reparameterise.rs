@@ -167,7 +167,10 @@ mod tests {
         for ((ours, exact), terms) in results.zip([by_mu, by_log_var]) {
             for ((ours, exact), terms) in ours.iter().zip(exact).zip(terms) {
                 let error = Unit::F32.share(16) * terms;
-                assert!((ours - exact).abs() <= error, "{ours} is not {exact} up to {error}");
+                assert!(
+                    (ours - exact).abs() <= error,
+                    "{ours} is not {exact} up to {error}"
+                );
             }
         }
     }
@@ -181,10 +184,16 @@ mod tests {
             tensor.to_vec1::<f64>().unwrap()
         });
         let places = 0..mu.len();
-        let moved: Vec<f64> = places.clone().map(|i| (0.5 * log_var[i]).exp() * noise[i].abs()).collect();
+        let moved: Vec<f64> = places
+            .clone()
+            .map(|i| (0.5 * log_var[i]).exp() * noise[i].abs())
+            .collect();
         let sums = places.map(|i| mu[i].abs() + moved[i]);
         let by_mu: Vec<f64> = sums.map(|sum| 2.0 * sum).collect();
-        let by_log_var = by_mu.iter().zip(moved).map(|(sum, moved)| sum / 2.0 * moved);
+        let by_log_var = by_mu
+            .iter()
+            .zip(moved)
+            .map(|(sum, moved)| sum / 2.0 * moved);
         [by_mu.clone(), by_log_var.collect()]
     }
 

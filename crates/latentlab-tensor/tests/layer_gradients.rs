@@ -43,7 +43,9 @@ fn spread(seed: u64, shape: &[usize]) -> Tensor {
         let mut rng = Rng::stream(seed, "layer gradients", index);
         rng.normal(shape, DType::F64, &Device::Cpu).unwrap()
     });
-    inputs.find(|x| is_spread(x).unwrap()).expect("one in a few is spread")
+    inputs
+        .find(|x| is_spread(x).unwrap())
+        .expect("one in a few is spread")
 }
 
 /// A scalar that is neither linear nor symmetric in the entries of `y`.

@@ -309,7 +309,10 @@ mod tests {
     #[test]
     #[should_panic(expected = "the sum, value 0: 3701.5 is not")]
     fn a_term_left_out_is_noticed() {
-        rounded(&X).sum(&[0]).unwrap().assert_holds("the sum", &[3701.5]);
+        rounded(&X)
+            .sum(&[0])
+            .unwrap()
+            .assert_holds("the sum", &[3701.5]);
     }
 
     #[test]

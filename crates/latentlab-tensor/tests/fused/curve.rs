@@ -102,7 +102,10 @@ fn no_curve_is_steeper_than_is_said() {
                 let values = values.to_vec1::<f64>().unwrap();
                 let steps = values.windows(2).map(|pair| (pair[1] - pair[0]).abs());
                 let steepest = steps.fold(0.0, f64::max) / 1e-3;
-                assert!(steepest <= said + 1e-9, "{activation:?}: {steepest}, not {said}");
+                assert!(
+                    steepest <= said + 1e-9,
+                    "{activation:?}: {steepest}, not {said}"
+                );
             }
         }
     }

@@ -103,7 +103,9 @@ pub fn bounds(setting: &Setting, layer: &LinearLayer<'_>, unit: Unit) -> Result<
     let products = Products {
         layer,
         x: Rounded::exact(&setting.input, unit)?,
-        w: setting.parameter("weight", unit)?.expect("every layer has a weight"),
+        w: setting
+            .parameter("weight", unit)?
+            .expect("every layer has a weight"),
     };
     let mut a = products.output(&products.x)?;
     let (over, along): (&[usize], Vec<usize>) = match a.value().dims() {
@@ -126,7 +128,10 @@ pub fn bounds(setting: &Setting, layer: &LinearLayer<'_>, unit: Unit) -> Result<
     bounds.note_first("the input", by_input);
     bounds.note_first("weight", products.by_weight(&products.x, &g)?);
     bounds.note("second by the input", products.by_input(&k)?);
-    let (direct, through) = (products.by_weight(&v, &g)?, products.by_weight(&products.x, &k)?);
+    let (direct, through) = (
+        products.by_weight(&v, &g)?,
+        products.by_weight(&products.x, &k)?,
+    );
     bounds.note("second by weight", direct.plus(&through)?);
     if bias.is_some() {
         bounds.note_first("bias", g.sum(over)?);

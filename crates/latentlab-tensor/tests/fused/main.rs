@@ -89,7 +89,9 @@ impl Setting {
     /// A parameter, which was drawn in 64 bits, if there is one of that name.
     fn parameter(&self, name: &str, unit: Unit) -> candle_core::Result<Option<Rounded>> {
         let parameter = self.parameters.get(name);
-        parameter.map(|value| Rounded::once(value, unit)).transpose()
+        parameter
+            .map(|value| Rounded::once(value, unit))
+            .transpose()
     }
 }
 

@@ -21,8 +21,16 @@ const EPS: f64 = 1e-5;
 pub fn bounds(setting: &Setting, then: Activation, unit: Unit) -> Result<Bounds> {
     let x = Rounded::exact(&setting.input, unit)?;
     let along = |parameter: Rounded| parameter.reshape((1, 1, 1, x.value().dims()[3]));
-    let scale = along(setting.parameter("weight", unit)?.expect("a batch norm has one"))?;
-    let shift = along(setting.parameter("bias", unit)?.expect("a batch norm has one"))?;
+    let scale = along(
+        setting
+            .parameter("weight", unit)?
+            .expect("a batch norm has one"),
+    )?;
+    let shift = along(
+        setting
+            .parameter("bias", unit)?
+            .expect("a batch norm has one"),
+    )?;
     let centred = x.minus(&x.mean(&ROWS)?)?;
     let root = centred.times(&centred)?.mean(&ROWS)?.inverse_root(EPS)?;
     let h = centred.times(&root)?;
@@ -37,10 +45,15 @@ pub fn bounds(setting: &Setting, then: Activation, unit: Unit) -> Result<Bounds>
     let by_input = project(&g.times(&scale)?)?;
 
     let t = by_input.scaled(2.0)?;
-    let k = project(&t)?.times(&scale)?.times(&twice)?.times(&curve.bend)?;
+    let k = project(&t)?
+        .times(&scale)?
+        .times(&twice)?
+        .times(&curve.bend)?;
     // ⟨t, P(u)⟩ for u = γ g, as a function of h alone and of r alone.
     let u = g.times(&scale)?;
-    let by_h = t.times(&mean_of(&u, &h)?)?.plus(&u.times(&mean_of(&t, &h)?)?)?;
+    let by_h = t
+        .times(&mean_of(&u, &h)?)?
+        .plus(&u.times(&mean_of(&t, &h)?)?)?;
     let by_h = k.times(&scale)?.minus(&root.times(&by_h)?)?;
     let by_root = t.times(&project(&u)?)?.sum(&ROWS)?;
     let n = (x.value().elem_count() / x.value().dims()[3]) as f64;
@@ -65,7 +78,10 @@ pub fn statistics(x: &Tensor, unit: Unit) -> Result<[Rounded; 2]> {
     let mean = x.mean(&ROWS)?;
     let centred = x.minus(&mean)?;
     let n = (x.value().elem_count() / x.value().dims()[3]) as f64;
-    let variance = centred.times(&centred)?.mean(&ROWS)?.scaled(n / (n - 1.0))?;
+    let variance = centred
+        .times(&centred)?
+        .mean(&ROWS)?
+        .scaled(n / (n - 1.0))?;
     let tenth = |moment: Rounded, start: f64| {
         let start = Rounded::exact(&(moment.value().ones_like()? * (0.9 * start))?, unit)?;
         moment.scaled(0.1)?.plus(&start)

@@ -37,7 +37,9 @@ impl Windows {
         let windows = columns.len() / taps;
         let x = with_zero(&x.flatten_from(2)?)?;
         let columns = select(&x, &columns)?.reshape((batch, inner * taps, windows))?;
-        let y = w.reshape((outer, inner * taps))?.broadcast_matmul(&columns)?;
+        let y = w
+            .reshape((outer, inner * taps))?
+            .broadcast_matmul(&columns)?;
         y.reshape((batch, outer, self.count[0], self.count[1]))
     }
 
@@ -52,7 +54,9 @@ impl Windows {
         let parts = with_zero(&parts.reshape((batch, inner, taps * windows))?)?;
         let parts = select(&parts, &self.parts_of_pixels())?;
         let [height, width] = self.image;
-        let pixels = parts.reshape((batch, inner, taps, height * width))?.sum(2)?;
+        let pixels = parts
+            .reshape((batch, inner, taps, height * width))?
+            .sum(2)?;
         pixels.reshape((batch, inner, height, width))
     }
 
@@ -66,7 +70,8 @@ impl Windows {
         self.taps_and(self.count, |[a, b], [row, column]| {
             let row = within(row, a, height);
             let column = within(column, b, width);
-            row.zip(column).map_or(height * width, |(row, column)| row * width + column)
+            row.zip(column)
+                .map_or(height * width, |(row, column)| row * width + column)
         })
     }
 
@@ -109,9 +114,16 @@ impl Windows {
 /// `[B, C, N]` to `[B, C, N + 1]`.
 fn with_zero(x: &Tensor) -> Result<Tensor> {
     let (batch, channels, _) = x.dims3()?;
-    Tensor::cat(&[x, &Tensor::zeros((batch, channels, 1), DType::F64, x.device())?], 2)
+    Tensor::cat(
+        &[
+            x,
+            &Tensor::zeros((batch, channels, 1), DType::F64, x.device())?,
+        ],
+        2,
+    )
 }
 
 fn select(x: &Tensor, places: &[u32]) -> Result<Tensor> {
-    x.contiguous()?.index_select(&Tensor::new(places, x.device())?, 2)
+    x.contiguous()?
+        .index_select(&Tensor::new(places, x.device())?, 2)
 }

@@ -45,7 +45,8 @@ impl Patience {
     /// cause now and then, leaves more than any wait within a step takes; one in each time slice does
     /// not.
     pub(super) fn not_running(&self) {
-        self.looks.store((self.for_task() / 4).max(LEAST), Ordering::Relaxed);
+        self.looks
+            .store((self.for_task() / 4).max(LEAST), Ordering::Relaxed);
     }
 
     /// A thread that looked found a task in time. It takes some 180 such to make up for one event.
@@ -53,7 +54,8 @@ impl Patience {
         let looks = self.for_task();
         if looks < MOST {
             // Threads may overwrite each other's change: it is a rule of thumb.
-            self.looks.store((looks + looks / 128).min(MOST), Ordering::Relaxed);
+            self.looks
+                .store((looks + looks / 128).min(MOST), Ordering::Relaxed);
         }
     }
 }

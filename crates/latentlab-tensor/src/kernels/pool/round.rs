@@ -90,7 +90,10 @@ struct Worker {
 // see the top of this file for why these do not meet. What it points to is `Sync`.
 unsafe impl Sync for Rounds {}
 
-#[allow(unsafe_code, reason = "a pointer to a function that any thread may call")]
+#[allow(
+    unsafe_code,
+    reason = "a pointer to a function that any thread may call"
+)]
 // SAFETY: the pointer in `job` is the only part that is not `Send` by itself, and is to what is `Sync`.
 unsafe impl Send for Rounds {}
 
@@ -125,7 +128,10 @@ impl Rounds {
 
     /// Says which thread is the worker of this index, so that it can be woken.
     pub(super) fn introduce(&self, index: usize, thread: thread::Thread) {
-        assert!(self.workers[index].thread.set(thread).is_ok(), "workers start once");
+        assert!(
+            self.workers[index].thread.set(thread).is_ok(),
+            "workers start once"
+        );
     }
 
     /// Calls `task` with every number below `count`, here and on workers, and returns when all calls
@@ -264,7 +270,10 @@ impl Rounds {
 
     /// Wakes up to so many of the workers that sleep.
     fn wake(&self, most: usize) {
-        let asleep = self.workers.iter().filter(|worker| worker.asleep.load(Ordering::SeqCst));
+        let asleep = self
+            .workers
+            .iter()
+            .filter(|worker| worker.asleep.load(Ordering::SeqCst));
         for worker in asleep.take(most) {
             if let Some(thread) = worker.thread.get() {
                 thread.unpark();
@@ -319,11 +328,16 @@ mod tests {
         let calls: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
         let ended = AtomicBool::new(false);
         let counted = |index: usize| {
-            assert!(!ended.load(Ordering::SeqCst), "a task of a round that has ended");
+            assert!(
+                !ended.load(Ordering::SeqCst),
+                "a task of a round that has ended"
+            );
             calls[index].fetch_add(1, Ordering::SeqCst);
             task(index);
         };
-        rounds.run(&mut lock(&rounds.turn), count, &counted).unwrap();
+        rounds
+            .run(&mut lock(&rounds.turn), count, &counted)
+            .unwrap();
         ended.store(true, Ordering::SeqCst);
         assert!(calls.iter().all(|calls| calls.load(Ordering::SeqCst) == 1));
     }
