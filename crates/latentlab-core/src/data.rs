@@ -16,9 +16,11 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
-    /// Values in one image.
+    /// Values in one image; the largest number for sides that no image has, for which there are no
+    /// parameters either.
     pub fn pixels(self) -> usize {
-        self.channels * self.height * self.width
+        let plane = self.height.saturating_mul(self.width);
+        self.channels.saturating_mul(plane)
     }
 
     /// The shape of `count` images.

@@ -3,8 +3,8 @@
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong while a model is configured, built or used.
-#[derive(Debug, thiserror::Error)]
+/// What can go wrong while a model is configured, built or used. `Debug` says the same as `Display`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A tensor operation, a parameter or a device failed.
@@ -37,6 +37,8 @@ pub enum Error {
     #[error("{0}")]
     Data(String),
 }
+
+latentlab_tensor::debug_as_display!(Error);
 
 impl Error {
     /// An error about the value of the key `field` in a model's configuration.
@@ -97,6 +99,19 @@ mod tests {
             message,
             "no model named `vea`, did you mean `vae`?; known: ae, gan, vae"
         );
+    }
+
+    /// `main` prints the `Debug` of the error that it returns, of whichever crate below it is.
+    #[test]
+    fn what_main_prints_of_an_error_is_what_the_error_says() {
+        for error in [
+            Error::config("latent", "must be at least 1"),
+            Error::from(latentlab_tensor::Error::SecondOrderOff),
+        ] {
+            assert_eq!(format!("{error:?}"), error.to_string());
+        }
+        let below = Error::from(latentlab_tensor::Error::SecondOrderOff);
+        assert!(format!("{below:?}").contains("call latentlab_tensor::enable_second_order()"));
     }
 
     #[test]

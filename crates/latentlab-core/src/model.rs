@@ -14,6 +14,16 @@ pub trait GenerativeModel {
     /// What one training step does, in order.
     fn phases(&self) -> Vec<Phase<'_>>;
 
+    /// Refuses to be trained on batches of so many images, before the training begins: because batch
+    /// norm would see one value per channel, say, or because images are judged in packs of four.
+    ///
+    /// # Errors
+    /// [`Error::config`](crate::Error::config) of `batch_size` that says which sizes are possible. A
+    /// model for which all are, as by default, has none.
+    fn check_batch_size(&self, _images: usize) -> Result<()> {
+        Ok(())
+    }
+
     /// Makes images from a prior.
     fn sampler(&self) -> Option<&dyn Sample> {
         None

@@ -93,6 +93,11 @@ impl GenerativeModel for Autoencoder {
         vec![Phase::new("ae", |batch, _| segment(|| self.loss(batch))).moving("")]
     }
 
+    fn check_batch_size(&self, images: usize) -> Result<()> {
+        self.encoder.check_batch_size(images, 1)?;
+        self.decoder.check_batch_size(images, 1)
+    }
+
     fn reconstructor(&self) -> Option<&dyn Reconstruct> {
         Some(self)
     }

@@ -91,6 +91,10 @@ impl GenerativeModel for Classifier {
         vec![Phase::new("classifier", loss).moving("")]
     }
 
+    fn check_batch_size(&self, images: usize) -> Result<()> {
+        self.trunk.check_batch_size(images, 1)
+    }
+
     fn classifier(&self) -> Option<&dyn Classify> {
         Some(self)
     }

@@ -60,7 +60,7 @@ impl ModelSpec for Gan {
         Ok(Self {
             generator: config
                 .generator
-                .decoder_then(output, config.latent, data.shape, &params.at("generator"))
+                .decoder_then(config.latent, data.shape, output, &params.at("generator"))
                 .map_err(within("generator"))?,
             discriminator: config
                 .discriminator
@@ -98,6 +98,19 @@ impl GenerativeModel for Gan {
         });
         phases.push(generator.every(self.config.critic_steps));
         phases
+    }
+
+    fn check_batch_size(&self, images: usize) -> Result<()> {
+        let packing = self.config.packing;
+        if !images.is_multiple_of(packing) {
+            let problem = format!(
+                "{images} images cannot be judged in packs of {packing}: use a multiple of \
+                 `model.config.packing`"
+            );
+            return Err(Error::config("batch_size", problem));
+        }
+        self.generator.check_batch_size(images, 1)?;
+        self.discriminator.check_batch_size(images, packing)
     }
 
     fn sampler(&self) -> Option<&dyn Sample> {

@@ -8,7 +8,7 @@ mod config;
 
 use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{
-    Batch, DataInfo, Elbo, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
+    Batch, DataInfo, Elbo, Error, GenerativeModel, Likelihood, Loss, ModelSpec, Phase, Reconstruct,
     Result, Sample, Step, ValueRange,
 };
 use latentlab_losses::{batch_mean, divergence, reconstruction};
@@ -28,10 +28,15 @@ pub struct Vae {
     log_var: Linear,
     decoder: Network,
     pixel: Pixel,
+    /// Values of an image.
+    pixels: usize,
     range: ValueRange,
     dtype: DType,
     device: Device,
 }
+
+/// Values that a step may compute of all importance samples together, 16 GiB in `f32`.
+const MOST_VALUES: usize = 1 << 32;
 
 /// The distribution of a pixel around what the decoder gives.
 enum Pixel {
@@ -76,6 +81,7 @@ impl ModelSpec for Vae {
             log_var: inwards.linear(features, config.latent, &params.at("log_var"))?,
             decoder,
             pixel,
+            pixels: data.shape.pixels(),
             range: data.range,
             dtype: params.dtype(),
             device: params.device().clone(),
@@ -88,6 +94,26 @@ impl GenerativeModel for Vae {
     fn phases(&self) -> Vec<Phase<'_>> {
         let loss = |batch: &Batch, step: &mut Step| segment(|| self.loss(batch, step));
         vec![Phase::new("vae", loss).moving("")]
+    }
+
+    fn check_batch_size(&self, images: usize) -> Result<()> {
+        self.encoder.check_batch_size(images, 1)?;
+        let samples = self.config.samples;
+        if samples == 1 {
+            return self.decoder.check_batch_size(images, 1);
+        }
+        let values = self.pixels.max(self.config.latent);
+        let at_once = samples
+            .checked_mul(images)
+            .and_then(|rows| rows.checked_mul(values));
+        if at_once.is_some_and(|values| values <= MOST_VALUES) {
+            return Ok(());
+        }
+        let problem = format!(
+            "{samples} importance samples of each of {images} images are more than {MOST_VALUES} \
+             values at once: lower `batch_size` or `model.config.samples`"
+        );
+        Err(Error::config("batch_size", problem))
     }
 
     fn sampler(&self) -> Option<&dyn Sample> {

@@ -5,8 +5,9 @@ use std::fmt;
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong below a model.
-#[derive(Debug, thiserror::Error)]
+/// What can go wrong below a model. `Debug` says the same as `Display`, so that a `main` that returns
+/// an error tells the way out as well.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// An operation on a tensor failed.
@@ -26,13 +27,38 @@ pub enum Error {
         /// How the two declarations differ.
         problem: String,
     },
+    /// A model is larger than the memory that there is for it.
+    #[error(
+        "the model needs at least {needed} for {purpose} (`{path}` alone is {largest}), the machine has \
+         {free} free: make its layers smaller"
+    )]
+    TooLarge {
+        /// The largest parameter up to where the memory ends.
+        path: String,
+        /// Its size, as "953.7 GiB".
+        largest: String,
+        /// What the parameters up to there need.
+        needed: String,
+        /// What there is.
+        free: String,
+        /// What the memory is for.
+        purpose: &'static str,
+    },
     /// Second-order gradients are switched off in candle on this thread.
     #[error(
         "candle drops the gradient of a gradient on this thread, so this penalty would train nothing: \
-         set CANDLE_GRAD_DO_NOT_DETACH=1 before the thread's first backward pass, for example under \
+         call latentlab_tensor::enable_second_order() first in `main`, or set \
+         CANDLE_GRAD_DO_NOT_DETACH=1 before the thread's first backward pass, for example under \
          `[env]` in .cargo/config.toml"
     )]
     SecondOrderOff,
+    /// Second-order gradients were to be switched on when that could not be done any more.
+    #[error(
+        "gradients of gradients can be switched on only while the process has one thread, and before \
+         its first backward pass: call latentlab_tensor::enable_second_order() first in `main`, or \
+         start the program with CANDLE_GRAD_DO_NOT_DETACH=1 in its environment"
+    )]
+    SecondOrderTooLate,
     /// The output does not depend on the input it is differentiated by.
     #[error("the output does not depend on the input, so it has no gradient with respect to it")]
     NoGradient,
@@ -46,6 +72,34 @@ pub enum Error {
     #[error("safetensors: {0}")]
     Format(String),
 }
+
+/// Gives an error type a `Debug` that says what its `Display` says.
+///
+/// `main` prints the error that it returns by `Debug`, as `unwrap` and `expect` do: a derived one shows
+/// the name of a variant there, and keeps back what is wrong and the way out.
+///
+/// ```
+/// #[derive(thiserror::Error)]
+/// #[error("no picture in {0}: name a folder that has some")]
+/// struct NoPicture(String);
+///
+/// latentlab_tensor::debug_as_display!(NoPicture);
+///
+/// let error = NoPicture("holiday".to_owned());
+/// assert_eq!(format!("{error:?}"), "no picture in holiday: name a folder that has some");
+/// ```
+#[macro_export]
+macro_rules! debug_as_display {
+    ($error:ty) => {
+        impl ::std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+debug_as_display!(Error);
 
 /// Why one tensor of a file does not fit a [`ParamStore`](crate::ParamStore).
 #[derive(Clone, Debug, PartialEq, Eq)]

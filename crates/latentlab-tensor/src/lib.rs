@@ -37,8 +37,8 @@ mod rng;
 
 pub use archive::{decode_tensors, description, encode_described, encode_tensors};
 pub use autograd::{
-    InputGradient, apply1, apply2, apply3, final_backward, input_gradient, is_final_backward, once,
-    reshape, segment,
+    InputGradient, apply1, apply2, apply3, enable_second_order, final_backward, input_gradient,
+    is_final_backward, once, reshape, segment,
 };
 pub use device::DeviceChoice;
 pub use elementwise::affine;

@@ -5,6 +5,9 @@
 //! leaves the initial values of all others alone. Paths and layouts are PyTorch's
 //! (`decoder.0.weight`, a linear weight is `[out, in]`).
 
+mod builder;
+mod limits;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -13,12 +16,13 @@ use std::{
     },
 };
 
-use candle_core::{DType, Device, Shape, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 
-use crate::{Error, Init, Result, Rng, TensorProblem};
+use crate::{Error, Result, TensorProblem};
 
-/// Values of one parameter beyond which a size is taken for a mistake: 16 GiB in `f32`.
-const MOST_VALUES: usize = 1 << 32;
+use limits::{Budget, Limits};
+
+pub use builder::ParamBuilder;
 
 /// What an entry of the store is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +78,7 @@ pub struct ParamStore {
     seed: u64,
     dtype: DType,
     device: Device,
-    /// Values that there may be, all entries together; any number without it.
-    room: Option<usize>,
+    limits: Limits,
     entries: Arc<Mutex<BTreeMap<String, Parameter>>>,
 }
 
@@ -86,18 +89,30 @@ impl ParamStore {
             seed,
             dtype,
             device: device.clone(),
-            room: None,
+            limits: Limits::default(),
             entries: Arc::default(),
         }
     }
 
     /// The store with room for so many values, all entries together: those of a file that its model
     /// was described by, which is not to be trusted with memory.
-    pub fn with_room(self, values: usize) -> Self {
-        Self {
-            room: Some(values),
-            ..self
-        }
+    pub fn with_room(mut self, values: usize) -> Self {
+        self.limits.room = Some(values);
+        self
+    }
+
+    /// The store with a budget: a model whose parameters do not fit is refused with
+    /// [`Error::TooLarge`], before memory is taken for the parameter that is too much.
+    ///
+    /// `free` are the bytes that the machine has to give, `copies` is how many arrays of the size of
+    /// its parameters the model will need: 1 to be used, 4 to be trained by Adam (values, gradients,
+    /// two moments), one more for an average. Activations come on top.
+    pub fn with_budget(mut self, free: u64, copies: u64) -> Self {
+        self.limits.budget = Some(Budget {
+            bytes: free,
+            copies: copies.max(1),
+        });
+        self
     }
 
     /// The builder at the root path, to be handed to a model.
@@ -224,98 +239,6 @@ impl ParamStore {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Parameter>> {
         self.entries.lock().expect("no holder of the lock panics")
-    }
-}
-
-/// A place in a [`ParamStore`] where a layer declares its parameters.
-#[derive(Clone, Debug)]
-pub struct ParamBuilder {
-    store: ParamStore,
-    path: String,
-}
-
-impl ParamBuilder {
-    /// The place one level below, so that `params.at("decoder").at(0)` declares `decoder.0.…`.
-    pub fn at(&self, name: impl ToString) -> Self {
-        Self {
-            store: self.store.clone(),
-            path: self.join(&name.to_string()),
-        }
-    }
-
-    /// Declares a trainable parameter, drawn by `init` from the stream of its path.
-    ///
-    /// # Errors
-    /// If the path is taken: two layers would silently share one parameter. If it is larger than any
-    /// parameter, or than what the store has [room](ParamStore::with_room) for.
-    pub fn parameter(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Parameter> {
-        self.declare(name, shape.into(), init, Kind::Parameter)
-    }
-
-    /// Declares a buffer; errors as [`parameter`](Self::parameter).
-    pub fn buffer(&self, name: &str, shape: impl Into<Shape>, init: Init) -> Result<Parameter> {
-        self.declare(name, shape.into(), init, Kind::Buffer)
-    }
-
-    /// The type of every parameter.
-    pub fn dtype(&self) -> DType {
-        self.store.dtype
-    }
-
-    /// Where the parameters live.
-    pub fn device(&self) -> &Device {
-        &self.store.device
-    }
-
-    fn declare(&self, name: &str, shape: Shape, init: Init, kind: Kind) -> Result<Parameter> {
-        let ParamStore {
-            seed,
-            dtype,
-            device,
-            ..
-        } = &self.store;
-        let path = self.join(name);
-        let count = shape
-            .dims()
-            .iter()
-            .try_fold(1usize, |count, size| count.checked_mul(*size));
-        if count.is_none_or(|count| count > MOST_VALUES) {
-            return Err(Error::Argument(format!(
-                "parameter `{path}` would have the shape {shape:?}: more than {MOST_VALUES} values"
-            )));
-        }
-        let mut entries = self.store.lock();
-        if let Some(room) = self.store.room {
-            let taken: usize = entries.values().map(|entry| entry.var.elem_count()).sum();
-            if taken + shape.elem_count() > room {
-                return Err(Error::Argument(format!(
-                    "parameter `{path}` of shape {shape:?} is beyond the {room} values that there \
-                     are"
-                )));
-            }
-        }
-        if let Some(other) = entries.get(&path) {
-            return Err(Error::Declared {
-                path,
-                problem: format!("with shapes {:?} and {shape:?}", other.var.shape()),
-            });
-        }
-        let mut rng = Rng::stream(*seed, &format!("init/{path}"), 0);
-        let value = init.draw(shape, *dtype, device, &mut rng)?;
-        let entry = Parameter {
-            var: Var::from_tensor(&value)?,
-            kind,
-            moves: Arc::new(AtomicBool::new(true)),
-        };
-        entries.insert(path, entry.clone());
-        Ok(entry)
-    }
-
-    fn join(&self, name: &str) -> String {
-        match self.path.as_str() {
-            "" => name.to_owned(),
-            path => format!("{path}.{name}"),
-        }
     }
 }
 

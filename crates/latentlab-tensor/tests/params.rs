@@ -198,3 +198,73 @@ fn clones_of_a_store_share_its_entries() {
     clone.get("a").unwrap().set(&drawn).unwrap();
     assert_eq!(values(&store)["a"], drawn.to_vec1::<f32>().unwrap());
 }
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn a_model_larger_than_its_budget_is_refused_with_its_size_before_memory_is_taken() {
+    // 4 MiB of values, and twice that while they are drawn.
+    let store = store().with_budget(9 * MIB, 1);
+    let params = store.root();
+    params
+        .parameter("first", (1024, 1024), Init::ZEROS)
+        .unwrap();
+    params.parameter("small", 256, Init::ZEROS).unwrap();
+    let error = params
+        .parameter("second", (1024, 1024), Init::ZEROS)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the model needs at least 12.0 MiB for its parameters (`first` alone is 4.0 MiB), the \
+         machine has 9.0 MiB free: make its layers smaller"
+    );
+    assert_eq!(store.paths(), ["first", "small"]);
+    // A terabyte would not be survived if it were taken.
+    let error = params
+        .parameter("huge", (1 << 20, 1 << 20), Init::ONES)
+        .unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("`huge` alone is 4.0 TiB"), "{message}");
+    assert!(message.contains("at least 8.0 TiB"), "{message}");
+}
+
+#[test]
+fn a_budget_counts_every_copy_that_training_needs() {
+    let declare = |free, copies| {
+        let store = store().with_budget(free, copies);
+        store
+            .root()
+            .buffer("x", (256, 1024), Init::ZEROS)
+            .map(|_| ())
+    };
+    declare(4 * MIB, 4).unwrap();
+    let message = declare(4 * MIB - 1, 4).unwrap_err().to_string();
+    let start = "the model needs at least 4.0 MiB for its parameters, their gradients and what the \
+                 optimizer remembers (`x` alone is 1.0 MiB), the machine has";
+    assert!(message.starts_with(start), "{message}");
+    assert!(declare(2 * MIB, 0).is_ok());
+}
+
+#[test]
+fn sizes_beyond_any_number_are_errors_that_tell_them() {
+    let sides = [
+        (usize::MAX, 2),
+        (usize::MAX, usize::MAX),
+        (1 << 40, 1 << 40),
+    ];
+    for (store, told) in [
+        (store(), "more than 4294967296 values"),
+        (store().with_budget(MIB, 1), "the machine has 1.0 MiB free"),
+        (store().with_room(7), "more than 4294967296 values"),
+    ] {
+        for shape in sides {
+            let error = store.root().parameter("x", shape, Init::ZEROS).unwrap_err();
+            assert!(error.to_string().contains(told), "{error}");
+        }
+    }
+    let error = store()
+        .root()
+        .parameter("x", (1 << 20, 1 << 20), Init::ZEROS);
+    let message = error.unwrap_err().to_string();
+    assert!(message.ends_with("4.0 TiB of memory"), "{message}");
+}

@@ -114,7 +114,7 @@ impl NetworkConfig {
         shape: ImageShape,
         params: &ParamBuilder,
     ) -> Result<Network> {
-        self.decoder_then(Activation::Identity, inputs, shape, params)
+        self.decoder_then(inputs, shape, Activation::Identity, params)
     }
 
     /// A [`decoder`](Self::decoder) whose images pass through `output`.
@@ -123,9 +123,9 @@ impl NetworkConfig {
     /// As [`decoder`](Self::decoder).
     pub fn decoder_then(
         &self,
-        output: Activation,
         inputs: usize,
         shape: ImageShape,
+        output: Activation,
         params: &ParamBuilder,
     ) -> Result<Network> {
         self.check()?;

@@ -28,7 +28,8 @@ pub(super) fn push_encoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
         stack.layers.push(Layer::Conv(layer));
         stack.features = *channels;
         if index > 0 {
-            stack.batch_norm()?;
+            let [height, width] = sizes[index + 1];
+            stack.batch_norm(height * width)?;
         }
         stack.activation();
     }
@@ -37,7 +38,7 @@ pub(super) fn push_encoder(stack: &mut Stack, shape: ImageShape) -> Result<()> {
         false => Layer::FlattenChannelsLast,
     });
     let [height, width] = sizes[stack.config.hidden.len()];
-    stack.features *= height * width;
+    stack.features = stack.features.saturating_mul(height * width);
     Ok(())
 }
 
@@ -67,9 +68,9 @@ pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape, output: Activat
     stack.features = channels;
     let outputs = hidden.iter().skip(1).chain([&shape.channels]);
     for (stage, outputs) in outputs.take(hidden.len()).enumerate() {
-        stack.batch_norm()?;
-        stack.activation();
         let from = sizes[hidden.len() - stage];
+        stack.batch_norm(from[0] * from[1])?;
+        stack.activation();
         let to = sizes[hidden.len() - stage - 1];
         let config = ConvTranspose2dConfig {
             kernel: KERNEL,

@@ -11,7 +11,7 @@ pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
     for (index, units) in stack.config.hidden.iter().enumerate() {
         stack.linear(*units)?;
         if index > 0 {
-            stack.batch_norm()?;
+            stack.batch_norm(1)?;
         }
         stack.activation();
     }
@@ -22,7 +22,7 @@ pub(super) fn push_encoder(stack: &mut Stack) -> Result<()> {
 pub(super) fn push_decoder(stack: &mut Stack, shape: ImageShape, output: Activation) -> Result<()> {
     for units in &stack.config.hidden {
         stack.linear(*units)?;
-        stack.batch_norm()?;
+        stack.batch_norm(1)?;
         stack.activation();
     }
     stack.linear(shape.pixels())?;

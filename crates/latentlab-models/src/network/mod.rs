@@ -9,7 +9,7 @@ mod dense;
 mod stack;
 
 use candle_core::{Module, Tensor};
-use latentlab_core::{ImageShape, Result};
+use latentlab_core::{Error, ImageShape, Result};
 use latentlab_tensor::{
     Mode, Parameter,
     layers::{
@@ -63,6 +63,24 @@ impl Network {
         }
     }
 
+    /// Refuses to be trained on so few images that batch norm would see one value per channel, if
+    /// each `together` of the images in a batch make one row of the network's input.
+    ///
+    /// # Errors
+    /// An error of the key `batch_size` that says how many it takes.
+    pub fn check_batch_size(&self, images: usize, together: usize) -> Result<()> {
+        let lone = |layer: &Layer| matches!(layer, Layer::BatchNorm(_, 1));
+        let least = 2 * together;
+        if images >= least || !self.layers.iter().any(lone) {
+            return Ok(());
+        }
+        let problem = format!(
+            "{images} leaves batch norm one value per channel, which has no variance: use {least} or \
+             more, or another `norm`"
+        );
+        Err(Error::config("batch_size", problem))
+    }
+
     /// The bias of the last layer that has one: one value per pixel (dense) or per channel (conv).
     pub(crate) fn output_bias(&self) -> Option<&Parameter> {
         self.layers.iter().rev().find_map(Layer::bias)
@@ -75,7 +93,8 @@ enum Layer {
     Conv(Conv2d),
     /// The output is cut to this height and width: a stage that doubles cannot hit odd sizes alone.
     ConvTranspose(ConvTranspose2d, [usize; 2]),
-    BatchNorm(BatchNorm),
+    /// With the values of a channel in one row of the input.
+    BatchNorm(BatchNorm, usize),
     Activation(Activation),
     /// Images `[N, C, H, W]` to vectors.
     Flatten,
@@ -97,7 +116,7 @@ impl Layer {
                 .forward_channels_last(x, then)?
                 .narrow(1, 0, *height)?
                 .narrow(2, 0, *width)?,
-            Self::BatchNorm(layer) => layer.forward_channels_last(x, mode, then)?,
+            Self::BatchNorm(layer, _) => layer.forward_channels_last(x, mode, then)?,
             Self::Activation(activation) => activation.forward(x)?,
             Self::Flatten => flatten(x)?,
             Self::FlattenChannelsLast => flatten(&to_channels_first(x)?)?,
@@ -112,7 +131,7 @@ impl Layer {
     fn takes_activation(&self) -> bool {
         matches!(
             self,
-            Self::Linear(_) | Self::Conv(_) | Self::ConvTranspose(..) | Self::BatchNorm(_)
+            Self::Linear(_) | Self::Conv(_) | Self::ConvTranspose(..) | Self::BatchNorm(..)
         )
     }
 

@@ -39,7 +39,8 @@ impl<'a> Stack<'a> {
         Ok(())
     }
 
-    pub(super) fn batch_norm(&mut self) -> Result<()> {
+    /// Batch norm, if the network has any, of features with so many values each in one row.
+    pub(super) fn batch_norm(&mut self, values: usize) -> Result<()> {
         if self.config.norm == Norm::Batch {
             let weight = match self.config.init {
                 Initial::Dcgan => Init::Normal {
@@ -53,7 +54,7 @@ impl<'a> Stack<'a> {
                 ..Default::default()
             };
             let layer = batch_norm(self.features, config, &self.next())?;
-            self.layers.push(Layer::BatchNorm(layer));
+            self.layers.push(Layer::BatchNorm(layer, values));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod classifier;
 mod gan;
 mod gan_penalty;
 mod network;
+mod sizes;
 mod vae;
 mod vae_bounds;
 
@@ -105,6 +106,8 @@ fn scale(store: &ParamStore, prefix: &str, factor: f64) {
     }
 }
 
+/// Up to rounding in 64 bits: the absolute terms of what is compared add up to less than 1000, or than
+/// 1000 times the result where that is larger, and take some hundred roundings, `1e5 u` or `1e-11`.
 #[track_caller]
 fn assert_close(actual: f64, expected: f64) {
     let tolerance = 1e-10 * expected.abs().max(1.0);

@@ -5,6 +5,7 @@
 //! thread's first backward pass, and gives wrong numbers without a word where it was not
 //! (huggingface/candle #1241, #2462). So the first call on each thread differentiates x⁴ twice.
 
+mod process;
 mod tape;
 
 use std::cell::{Cell, OnceCell};
@@ -13,6 +14,7 @@ use candle_core::{Device, Tensor, Var, backprop::GradStore};
 
 use crate::{Error, Result};
 
+pub use process::enable_second_order;
 pub use tape::{apply1, apply2, apply3, once, reshape, segment};
 
 /// What [`input_gradient`] returns.
