@@ -5,7 +5,7 @@ use latentlab_core::{DataInfo, GenerativeModel, Registry};
 use latentlab_tensor::ParamStore;
 use latentlab_train::Snapshot;
 
-use crate::{Experiment, Result, error::guarded};
+use crate::{Experiment, Result, environment::free_memory, error::guarded};
 
 /// The same model over a running average of the parameters.
 pub struct Average {
@@ -13,6 +13,26 @@ pub struct Average {
     pub store: ParamStore,
     /// The model that reads them.
     pub model: Box<dyn GenerativeModel>,
+}
+
+/// What a model is built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To be trained.
+    Training,
+    /// To be looked at.
+    Drawing,
+}
+
+impl Use {
+    /// Arrays of the size of its parameters that it needs.
+    fn copies(self) -> u64 {
+        match self {
+            // Values, gradients and, of most optimizers, two moments.
+            Self::Training => 4,
+            Self::Drawing => 1,
+        }
+    }
 }
 
 /// A model with its parameters, and its averaged copy where the experiment keeps one.
@@ -26,15 +46,22 @@ impl Built {
     /// The model of `experiment` for data like `info`, with initial parameters on `device`.
     ///
     /// # Errors
-    /// If the configuration does not fit such data, or the model panics.
+    /// If the configuration does not fit such data, the model does not fit into the memory of the
+    /// machine, or it panics.
     pub fn new(
         experiment: &Experiment,
         info: &DataInfo,
         device: &Device,
+        purpose: Use,
         registry: &Registry,
     ) -> Result<Self> {
+        let free = free_memory().filter(|_| device.is_cpu());
+        let copies = purpose.copies() + u64::from(experiment.ema.is_some());
         let build_unguarded = || -> Result<(ParamStore, Box<dyn GenerativeModel>)> {
-            let store = ParamStore::new(experiment.seed, DType::F32, device);
+            let mut store = ParamStore::new(experiment.seed, DType::F32, device);
+            if let Some(free) = free {
+                store = store.with_budget(free, copies);
+            }
             let entry = registry.get(&experiment.model.name)?;
             let model = entry.build(&experiment.model.config, info, &store.root())?;
             Ok((store, model))

@@ -99,7 +99,9 @@ impl Error {
                 | latentlab_core::Error::Unknown { .. }
                 | latentlab_core::Error::Data(_)
                 | latentlab_core::Error::Tensor(
-                    latentlab_tensor::Error::Device(_) | latentlab_tensor::Error::Argument(_),
+                    latentlab_tensor::Error::Device(_)
+                    | latentlab_tensor::Error::Argument(_)
+                    | latentlab_tensor::Error::TooLarge { .. },
                 ) => 2,
                 _ => 1,
             },

@@ -11,7 +11,7 @@ use toml::Table;
 
 use crate::{
     Error, Experiment, Result, RunRecord, Session,
-    built::{Average, Built},
+    built::{Average, Built, Use},
     config::is_location,
     data_info,
     overrides::differences,
@@ -65,7 +65,7 @@ impl RunModel<'_> {
         let snapshot = snapshot_of(self.directory, self.best)?;
         let device = experiment.device.parse::<DeviceChoice>()?.open()?;
         let dataset = self.data(&experiment)?;
-        let built = Built::new(&experiment, dataset.info(), &device, registry)?;
+        let built = Built::new(&experiment, dataset.info(), &device, Use::Drawing, registry)?;
         built.load(&snapshot)?;
         let session = Session::of(experiment, dataset, device, built);
         Ok((session, snapshot.step))
@@ -84,7 +84,7 @@ impl RunModel<'_> {
             Some(info) => info,
             None => self.data(&experiment)?.info().clone(),
         };
-        let built = Built::new(&experiment, &info, &device, registry)?;
+        let built = Built::new(&experiment, &info, &device, Use::Drawing, registry)?;
         built.load(&snapshot)?;
         let Built {
             store,

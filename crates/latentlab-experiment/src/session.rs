@@ -10,7 +10,7 @@ use toml::Table;
 
 use crate::{
     Experiment, Result,
-    built::{Average, Built},
+    built::{Average, Built, Use},
     run_model::RunModel,
 };
 
@@ -38,7 +38,13 @@ impl Session {
     pub fn build(experiment: Experiment, registry: &Registry) -> Result<Self> {
         let device = experiment.device.parse::<DeviceChoice>()?.open()?;
         let dataset = open_data(&experiment)?;
-        let built = Built::new(&experiment, dataset.info(), &device, registry)?;
+        let built = Built::new(
+            &experiment,
+            dataset.info(),
+            &device,
+            Use::Training,
+            registry,
+        )?;
         Ok(Self::of(experiment, dataset, device, built))
     }
 

@@ -334,3 +334,48 @@ fn the_experiment_file_of_the_documentation_runs() {
     );
     assert!(folder.path().join("run/checkpoints/BEST").is_file());
 }
+
+#[test]
+fn models_and_batches_that_cannot_work_are_refused_before_there_is_a_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out_text = out.to_str().unwrap();
+    for (experiment, settings, words) in [
+        (
+            "vae-mnist",
+            vec!["model.config.latent=1000000000"],
+            vec!["GiB", "parameters"],
+        ),
+        (
+            "gan-mnist",
+            vec!["batch_size=1", "model.config.generator.norm=batch"],
+            vec!["batch_size"],
+        ),
+        (
+            "gan-mnist",
+            vec!["batch_size=8", "model.config.packing=3"],
+            vec!["batch_size", "packing"],
+        ),
+        // What holds for the batch must hold for the parts that it is processed in.
+        (
+            "gan-mnist",
+            vec![
+                "batch_size=8",
+                "accumulate=8",
+                "model.config.generator.norm=batch",
+            ],
+            vec!["batch_size"],
+        ),
+    ] {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let call = ["experiment", experiment, "--out", out_text].into_iter();
+        let call: Vec<&str> = call.chain(settings).collect();
+        let (code, text) = failure(&call);
+        assert_eq!(code, 2, "{call:?}: {text}");
+        assert!(
+            words.iter().all(|word| text.contains(word)),
+            "{call:?}: {text}"
+        );
+        assert!(!out.exists(), "{call:?}");
+    }
+}

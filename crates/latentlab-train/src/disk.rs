@@ -176,15 +176,6 @@ impl File {
         Self::open(path, OpenOptions::new().write(true).create_new(true))
     }
 
-    /// A file that is there, written over from its beginning; what is longer than the new bytes stays.
-    ///
-    /// # Errors
-    /// If it is a symbolic link, too.
-    pub(crate) fn overwrite(path: &Path) -> Result<Self> {
-        require_no_link(path)?;
-        Self::open(path, OpenOptions::new().write(true))
-    }
-
     /// A file that is written on at its end.
     ///
     /// # Errors

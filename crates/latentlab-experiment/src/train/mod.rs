@@ -205,6 +205,10 @@ impl Prepared {
 
     fn of(session: Session, registry: &Registry) -> Result<Self> {
         let experiment = &session.experiment;
+        let (images, parts) = (experiment.batch_size, experiment.accumulate);
+        for part in [images / parts, images.div_ceil(parts)] {
+            session.model.check_batch_size(part)?;
+        }
         let options = DataConfig::from_table(&experiment.data)?.options;
         let loader = Loader::new(
             Arc::clone(&session.dataset),
