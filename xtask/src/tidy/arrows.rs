@@ -4,9 +4,10 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Each crate with the workspace crates that it may depend on.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("latentlab-shapes", &[]),
     ("latentlab-tensor", &[]),
+    ("latentlab-testing", &[]),
     ("latentlab-losses", &["latentlab-tensor"]),
     ("latentlab-core", &["latentlab-tensor"]),
     (

@@ -1,3 +1,5 @@
+//! Tests of the training step.
+
 use candle_core::{DType, Device, Module};
 use latentlab_core::{BatchSource, Loss};
 use latentlab_tensor::{
