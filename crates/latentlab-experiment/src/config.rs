@@ -247,7 +247,6 @@ impl Experiment {
             freeze: self.freeze.clone(),
             begin: self.begin.clone(),
             ema: self.ema,
-            ..TrainConfig::default()
         }
     }
 

@@ -50,7 +50,7 @@ pub struct Trained {
 impl Trained {
     /// The model to look at: the averaged one if there is one.
     pub fn shown(&self) -> &dyn GenerativeModel {
-        shown(&self.model, &self.average)
+        shown(&*self.model, &self.average)
     }
 }
 

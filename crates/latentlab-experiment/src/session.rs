@@ -82,18 +82,18 @@ impl Session {
 
     /// The model to look at: the averaged one if there is one.
     pub fn shown(&self) -> &dyn GenerativeModel {
-        shown(&self.model, &self.average)
+        shown(&*self.model, &self.average)
     }
 }
 
 /// The averaged model if there is one, the trained one otherwise.
 pub(crate) fn shown<'a>(
-    model: &'a Box<dyn GenerativeModel>,
+    model: &'a dyn GenerativeModel,
     average: &'a Option<Average>,
 ) -> &'a dyn GenerativeModel {
     match average {
         Some(average) => &*average.model,
-        None => &**model,
+        None => model,
     }
 }
 

@@ -34,13 +34,13 @@ pub enum Error {
     )]
     TooLarge {
         /// The largest parameter up to where the memory ends.
-        path: String,
+        path: Box<str>,
         /// Its size, as "953.7 GiB".
-        largest: String,
+        largest: Box<str>,
         /// What the parameters up to there need.
-        needed: String,
+        needed: Box<str>,
         /// What there is.
-        free: String,
+        free: Box<str>,
         /// What the memory is for.
         purpose: &'static str,
     },

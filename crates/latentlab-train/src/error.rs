@@ -47,8 +47,8 @@ pub enum Error {
     #[error(
         "phase `{phase}` diverged at step {step}: {}; try a lower learning rate or \
          `optimizer.clip_norm`{}",
-        symptoms(*loss, parameter.as_deref(), history.as_ref()),
-        way_out(history.as_ref())
+        symptoms(*loss, parameter.as_deref(), history.as_deref()),
+        way_out(history.as_deref())
     )]
     Diverged {
         /// The phase whose loss has exploded, or whose loss or parameters are not finite.
@@ -60,7 +60,7 @@ pub enum Error {
         /// The phase's loss in this step, if it was due.
         loss: Option<f64>,
         /// What the phase's loss was before, as far as is known.
-        history: Option<LossHistory>,
+        history: Option<Box<LossHistory>>,
     },
     /// A checkpoint is incomplete, altered, or from another model.
     #[error("{}: {problem}", file.display())]
@@ -200,12 +200,12 @@ mod tests {
             step: 50,
             parameter: None,
             loss: Some(6e27),
-            history: Some(LossHistory {
+            history: Some(Box::new(LossHistory {
                 first: 21.25,
                 median: 20.5,
                 exploded: 5,
                 limit: 2.125e7,
-            }),
+            })),
         };
         assert_eq!(
             error.to_string(),

@@ -82,10 +82,10 @@ impl Budget {
             _ => (path.to_owned(), own),
         };
         Err(Error::TooLarge {
-            path,
-            largest: in_words(largest),
-            needed: in_words(at_once),
-            free: in_words(u128::from(self.bytes)),
+            path: path.into(),
+            largest: in_words(largest).into(),
+            needed: in_words(at_once).into(),
+            free: in_words(u128::from(self.bytes)).into(),
             purpose: match self.copies {
                 1 => "its parameters",
                 _ => "its parameters, their gradients and what the optimizer remembers",

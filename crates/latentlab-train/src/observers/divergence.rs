@@ -186,7 +186,7 @@ fn diverged(
         step,
         parameter,
         loss,
-        history,
+        history: history.map(Box::new),
     }
 }
 
