@@ -162,6 +162,17 @@ mod tests {
     }
 
     #[test]
+    fn a_table_within_survives_being_written() {
+        let keys = toml::toml! { name = "npz" path = "x.npz" keys = { images = "a" } };
+        let config = DataConfig::from_table(&keys).unwrap();
+        let file =
+            Table::from_iter([("data".to_owned(), Value::Table(config.to_table().unwrap()))]);
+        let read: Table = file.to_string().parse().unwrap();
+        let again = DataConfig::from_table(read["data"].as_table().unwrap()).unwrap();
+        assert_eq!(again, config);
+    }
+
+    #[test]
     fn a_source_knows_its_name() {
         for (name, _) in names_and_summaries() {
             let table = Table::from_iter([("name".to_owned(), Value::from(name))]);

@@ -1,10 +1,11 @@
 //! Everything that reads.
 
+mod data;
+
 use std::{collections::BTreeMap, hint::black_box};
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, ImageShape, ValueRange, merge};
-use latentlab_data::{DataConfig, Dataset};
 use latentlab_experiment::{
     Experiment, FeatureExtractor, RunRecord, library, overrides::parse_assignment,
 };
@@ -25,6 +26,8 @@ const TEXT: usize = 400;
 const DEFLATED: usize = 4 * 1032;
 /// A bit of a deflated PNG file can stand for a pixel of four bytes, and a middle square is cut out.
 const PNG: usize = 2 * 32 * 1032;
+/// Where alpha is kept, colours are weighted by it, eight bytes a pixel.
+const WEIGHTED: usize = 64 * 1032;
 /// A bit of a JPEG file can stand for a block of 64 pixels (three bytes each, beside three
 /// coefficients of two), of which a middle square is cut out.
 const JPEG: usize = 8 * 64 * (3 + 6 + 3);
@@ -34,46 +37,53 @@ const ROOM: usize = 1 << 16;
 const SMALL: usize = 1 << 12;
 
 /// Every reader.
-pub const READERS: [Reader; 15] = [
+pub const READERS: [Reader; 16] = [
     Reader {
         name: "idx",
         what: "an IDX file of images or labels",
-        read: idx,
+        read: data::idx,
         memory: [BUFFERS, 8],
         seeds: seeds::idx,
     },
     Reader {
         name: "gzip",
         what: "an IDX file within gzip",
-        read: gzip,
+        read: data::gzip,
         memory: [BUFFERS, DEFLATED],
         seeds: seeds::gzip,
     },
     Reader {
         name: "npz",
         what: "an .npz file",
-        read: npz,
+        read: data::npz,
         memory: [BUFFERS, DEFLATED],
         seeds: seeds::npz,
     },
     Reader {
         name: "npy",
         what: "an array within an .npz file",
-        read: npy,
+        read: data::npy,
         memory: [BUFFERS, DEFLATED],
         seeds: seeds::npy,
     },
     Reader {
         name: "png",
         what: "a PNG file in a folder of pictures",
-        read: png,
+        read: data::png,
         memory: [BUFFERS, PNG],
         seeds: seeds::png,
     },
     Reader {
+        name: "alpha",
+        what: "a PNG file of which alpha is kept",
+        read: data::alpha,
+        memory: [BUFFERS, PNG + WEIGHTED],
+        seeds: seeds::alpha,
+    },
+    Reader {
         name: "jpeg",
         what: "a JPEG file in a folder of pictures",
-        read: jpeg,
+        read: data::jpeg,
         memory: [BUFFERS, JPEG],
         seeds: seeds::jpeg,
     },
@@ -141,52 +151,6 @@ pub const READERS: [Reader; 15] = [
         seeds: seeds::assignment,
     },
 ];
-
-/// The other three files of a set of two images are right.
-fn idx(bytes: &[u8], scratch: &Scratch) -> bool {
-    let (name, right) = match bytes.get(3) {
-        Some(1) => (seeds::IDX_LABELS, seeds::labels()),
-        _ => (seeds::IDX_IMAGES, seeds::images()),
-    };
-    scratch.write(&format!("idx/{name}"), bytes);
-    let accepted = open(scratch, "idx", "dir", "idx");
-    scratch.write(&format!("idx/{name}"), &right);
-    accepted
-}
-
-fn gzip(bytes: &[u8], scratch: &Scratch) -> bool {
-    scratch.write(&format!("gzip/{}.gz", seeds::IDX_IMAGES), bytes);
-    open(scratch, "idx", "dir", "gzip")
-}
-
-fn npz(bytes: &[u8], scratch: &Scratch) -> bool {
-    scratch.write("data.npz", bytes);
-    open(scratch, "npz", "path", "data.npz")
-}
-
-fn npy(bytes: &[u8], scratch: &Scratch) -> bool {
-    npz(&seeds::zipped("images", bytes), scratch)
-}
-
-fn png(bytes: &[u8], scratch: &Scratch) -> bool {
-    scratch.write("png/one.png", &seeds::with_right_sums(bytes));
-    open(scratch, "folder", "dir", "png")
-}
-
-fn jpeg(bytes: &[u8], scratch: &Scratch) -> bool {
-    scratch.write("jpeg/one.jpg", bytes);
-    open(scratch, "folder", "dir", "jpeg")
-}
-
-/// Opens data, of which `key` names what was written as `name`.
-fn open(scratch: &Scratch, source: &str, key: &str, name: &str) -> bool {
-    let mut table = Table::new();
-    let path = scratch.path(name).display().to_string();
-    table.insert("name".to_owned(), source.into());
-    table.insert(key.to_owned(), path.into());
-    let config = DataConfig::from_table(&table).expect("the source has this key");
-    Dataset::open(&config).is_ok()
-}
 
 fn safetensors(bytes: &[u8], scratch: &Scratch) -> bool {
     black_box(description(bytes).is_ok());

@@ -57,6 +57,7 @@ every! {
     npz "npz";
     npy "npy";
     png "png";
+    alpha "alpha";
     jpeg "jpeg";
     safetensors "safetensors";
     network "network";

@@ -75,6 +75,12 @@ impl Frame {
         })
     }
 
+    /// Takes all colours for come.
+    pub fn begin(&mut self) {
+        let components = self.components.iter_mut();
+        components.for_each(|component| component.begun = true);
+    }
+
     /// Whether each colour has come.
     pub fn is_complete(&self) -> bool {
         self.components.iter().all(|component| component.begun)
@@ -189,14 +195,6 @@ impl Scan {
             (limits, false) => band(bits, ac.ok_or_else(lacks)?, limits, present, run),
             (limits, true) => refine(bits, ac.ok_or_else(lacks)?, limits, present, run),
         }
-    }
-}
-
-impl Tables {
-    /// The codes with these numbers.
-    fn of(&self, [dc, ac]: [usize; 2]) -> [Option<&Codes>; 2] {
-        let [dc, ac] = [self.dc.get(dc), self.ac.get(ac)];
-        [dc, ac].map(|codes| codes.and_then(Option::as_ref))
     }
 }
 
