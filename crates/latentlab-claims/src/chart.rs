@@ -112,10 +112,11 @@ impl Chart {
             self.axes(&frame, &series)
         );
         let mut at = LEFT;
+        let gap = self.gap();
         let coloured = self.series.iter().zip(&series).zip(COLOURS.iter().cycle());
         for (place, ((one, points), colour)) in coloured.enumerate() {
             svg.push_str(&legend(&one.name, colour, at));
-            at += 44.0 + 6.6 * one.name.chars().count() as f64;
+            at += width_in_legend(&one.name) + gap;
             svg.push_str(&match self.form {
                 Form::Curve => frame.curve(points, colour),
                 Form::Bars => frame.bars(points, colour, (place, series.len())),
@@ -123,6 +124,16 @@ impl Chart {
         }
         svg.push_str("</svg>\n");
         svg
+    }
+
+    /// The room between two names of the legend: less than usual where they would not fit.
+    fn gap(&self) -> f64 {
+        let names = self
+            .series
+            .iter()
+            .map(|series| width_in_legend(&series.name));
+        let gaps = self.series.len().saturating_sub(1).max(1) as f64;
+        ((RIGHT - LEFT - names.sum::<f64>()) / gaps).clamp(8.0, 24.0)
     }
 
     /// The points of a series by their places along the axes.
@@ -258,6 +269,11 @@ impl Frame {
 }
 
 /// The name of a series beside its colour, from `left` on.
+/// What a name takes of the legend, with its line.
+fn width_in_legend(name: &str) -> f64 {
+    20.0 + 6.6 * name.chars().count() as f64
+}
+
 fn legend(name: &str, colour: &str, left: f64) -> String {
     format!(
         "<rect x=\"{left:.1}\" y=\"36\" width=\"14\" height=\"4\" fill=\"{colour}\"/>\
@@ -303,6 +319,30 @@ mod tests {
             svg.contains("points=\"64.0,66.5 336.0,174.9 608.0,283.4\""),
             "{svg}"
         );
+    }
+
+    #[test]
+    fn a_legend_of_many_names_moves_together_and_ends_inside_of_the_picture() {
+        let names = [
+            "blur",
+            "noise",
+            "fewer modes",
+            "black rectangles",
+            "salt and pepper",
+            "swirl",
+        ];
+        let chart = |count: usize| {
+            let names = names[..count].iter();
+            names.fold(Chart::new("a chart", "step"), |chart, name| {
+                chart.with(*name, vec![])
+            })
+        };
+        let ends = |count: usize| {
+            let widths = names[..count].iter().map(|name| width_in_legend(name));
+            LEFT + widths.sum::<f64>() + chart(count).gap() * (count - 1) as f64
+        };
+        assert!(ends(6) <= RIGHT, "{}", ends(6));
+        assert_eq!((chart(1).gap(), chart(3).gap()), (24.0, 24.0));
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What makes pictures worse, in five strengths each (after Heusel et al. 2017, appendix A1).
 
-use std::collections::BTreeMap;
-
 use candle_core::{Device, Tensor};
 use latentlab_experiment::Result;
 use latentlab_tensor::Rng;
@@ -71,7 +69,7 @@ impl Disturbance {
     /// the place of a picture, not on the strength: a stronger disturbance is more of the same.
     pub fn of(self, pictures: &Pictures, strength: f64, seed: u64) -> Result<Tensor> {
         if self == Self::FewerModes {
-            return fewer_modes(pictures, strength, seed);
+            return pictures.fewer_modes(strength, seed);
         }
         let mut values: Vec<f32> = pictures.images.flatten_all()?.to_vec1()?;
         for (index, image) in values.chunks_exact_mut(3 * PLANE).enumerate() {
@@ -95,24 +93,6 @@ impl Disturbance {
             &Device::Cpu,
         )?)
     }
-}
-
-/// The pictures of some of the modes, at least one, over and over until there are as many as before.
-fn fewer_modes(pictures: &Pictures, left_out: f64, seed: u64) -> Result<Tensor> {
-    let mut of_modes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    for (place, mode) in pictures.modes.iter().enumerate() {
-        of_modes.entry(*mode).or_default().push(place as u32);
-    }
-    let modes: Vec<Vec<u32>> = of_modes.into_values().collect();
-    let order = Rng::stream(seed, "fewer modes", 0).permutation(modes.len());
-    let kept = ((1.0 - left_out) * modes.len() as f64).round().max(1.0) as usize;
-    let kept = order
-        .iter()
-        .take(kept)
-        .flat_map(|mode| &modes[*mode as usize]);
-    let kept: Vec<u32> = kept.copied().collect();
-    let places: Vec<u32> = kept.into_iter().cycle().take(pictures.count()).collect();
-    Ok(pictures.select(&places)?.images)
 }
 
 /// Blurs a plane; beyond the border it goes on as it is there.
@@ -263,26 +243,6 @@ mod tests {
         let deviation = (squares.sum::<f64>() / (3 * PLANE) as f64).sqrt();
         // Five standard errors of 0.1/√(2·3072).
         assert!((deviation - 0.1).abs() < 5.0 * 0.0013, "{deviation}");
-    }
-
-    #[test]
-    fn fewer_modes_are_some_of_the_pictures_as_often_as_before() {
-        let pictures = emoji();
-        let kept = |left_out: f64| {
-            let images = fewer_modes(&pictures, left_out, 0).unwrap();
-            assert_eq!(images.dims(), pictures.images.dims());
-            let rows: Vec<Vec<f32>> = images.flatten_from(1).unwrap().to_vec2().unwrap();
-            let mut bytes: Vec<Vec<u32>> = rows
-                .into_iter()
-                .map(|row| row.into_iter().map(f32::to_bits).collect())
-                .collect();
-            bytes.sort_unstable();
-            bytes.dedup();
-            bytes
-        };
-        let (half, few) = (kept(0.5), kept(0.9));
-        assert_eq!((half.len(), few.len(), kept(1.0).len()), (25, 5, 1));
-        assert!(few.iter().all(|image| half.contains(image)), "not nested");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Pictures that no network here was trained on: drawn ones, and emoji.
 
-use std::io::Cursor;
+use std::{collections::BTreeMap, io::Cursor};
 
 use candle_core::{Device, Tensor};
 use latentlab_data::{DataConfig, Dataset, Split};
@@ -97,6 +97,25 @@ impl Pictures {
             self.select(&order[count..2 * count])?,
         ])
     }
+
+    /// The pictures of some of the modes, at least one, over and over until there are as many as
+    /// before. A larger share that is left out contains every smaller one.
+    pub fn fewer_modes(&self, left_out: f64, seed: u64) -> Result<Tensor> {
+        let mut of_modes: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (place, mode) in self.modes.iter().enumerate() {
+            of_modes.entry(*mode).or_default().push(place as u32);
+        }
+        let modes: Vec<Vec<u32>> = of_modes.into_values().collect();
+        let order = Rng::stream(seed, "fewer modes", 0).permutation(modes.len());
+        let kept = ((1.0 - left_out) * modes.len() as f64).round().max(1.0) as usize;
+        let kept = order
+            .iter()
+            .take(kept)
+            .flat_map(|mode| &modes[*mode as usize]);
+        let kept: Vec<u32> = kept.copied().collect();
+        let places: Vec<u32> = kept.into_iter().cycle().take(self.count()).collect();
+        Ok(self.select(&places)?.images)
+    }
 }
 
 #[cfg(test)]
@@ -143,5 +162,21 @@ mod tests {
         modes.sort_unstable();
         modes.dedup();
         assert_eq!(modes.len(), 60);
+    }
+
+    #[test]
+    fn fewer_modes_are_some_of_the_pictures_as_often_as_before() {
+        let pictures = Pictures::emoji().unwrap().halves(50, 0).unwrap()[0].clone();
+        let kept = |left_out: f64| {
+            let images = pictures.fewer_modes(left_out, 0).unwrap();
+            assert_eq!(images.dims(), pictures.images.dims());
+            let mut bytes = bytes(&images);
+            bytes.sort_unstable();
+            bytes.dedup();
+            bytes
+        };
+        let (half, few) = (kept(0.5), kept(0.9));
+        assert_eq!((half.len(), few.len(), kept(1.0).len()), (25, 5, 1));
+        assert!(few.iter().all(|image| half.contains(image)), "not nested");
     }
 }

@@ -20,6 +20,7 @@ mod finding;
 mod foreign;
 mod held_out;
 mod lab;
+mod ordering;
 mod page;
 mod quality;
 mod scale;

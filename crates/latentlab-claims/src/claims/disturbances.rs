@@ -9,7 +9,10 @@ use latentlab_metrics::{Features, Moments, frechet_distance};
 use latentlab_train::{Picture, picture};
 
 use crate::{
-    Chart, Claim, Finding, Lab, Scale, Table, disturbance::Disturbance, held_out::Pictures,
+    Chart, Claim, Finding, Lab, Scale, Table,
+    disturbance::Disturbance,
+    held_out::Pictures,
+    ordering::{Distances, PAIRS, grows, level_name, orders},
     wide::Wide,
 };
 
@@ -33,23 +36,8 @@ const COUNT: usize = 400;
 /// Pictures that are drawn, of which every draw takes others.
 const DRAWN: usize = 6_000;
 
-/// A disturbance in one of its strengths, 1 to 5; 0 leaves the pictures as they are.
-type Level = (Disturbance, usize);
-
-/// Pairs of which the first is better.
-const PAIRS: [[Level; 2]; 5] = [
-    [(Disturbance::Blur, 0), (Disturbance::Blur, 2)],
-    [(Disturbance::Noise, 1), (Disturbance::Blur, 4)],
-    [(Disturbance::FewerModes, 1), (Disturbance::Blur, 4)],
-    [(Disturbance::SaltAndPepper, 1), (Disturbance::Blur, 5)],
-    [(Disturbance::Swirl, 1), (Disturbance::Blur, 4)],
-];
 /// Pairs, of all, that pixels are to reverse in every draw.
 const REVERSED: f64 = 2.0;
-
-/// The distances of a draw: for each disturbance in the order of [`Disturbance::ALL`], those of the
-/// untouched pictures and of the five strengths.
-type Distances = Vec<[f64; 6]>;
 
 /// The distances of every draw.
 struct Measured {
@@ -96,15 +84,15 @@ fn measure(lab: &Lab) -> Result<Finding> {
         of_kind.show(&mut finding);
     }
     finding.remark(format!(
-        "A distance is that of {COUNT} pictures to {COUNT} others, and the untouched ones have the \
-         distance that a perfect model would have. It is not 0, because so few pictures say little \
-         about what they are drawn from: least by their 3,072 pixels. Whoever blurs them takes \
-         what differs from picture to picture away, and comes nearer by pixels than other pictures \
-         of the same kind are. \"Fewer modes\" keeps that share of the classes (drawn pictures) or of \
-         the pictures (emoji) and repeats them; the strengths of the others are deviations in \
-         pixels (blur) and as a part of white (noise), the side of five rectangles over that of the \
-         picture, the share of pixels that are black or white, and the angle in radians in the \
-         middle of the swirl. What is random is the same in all strengths of a draw."
+        "A distance is that of {COUNT} pictures to {COUNT} others. That of the untouched ones, which a \
+         perfect model would have, is not 0, because so few pictures say little about what they are \
+         drawn from, least by their 3,072 pixels: who blurs them takes away what differs from \
+         picture to picture, and comes nearer than other pictures of the same kind. The strengths \
+         are deviations in pixels (blur) and as a part of white (noise), the share of classes \
+         (drawn pictures) or of pictures (emoji) that is left out while the others are repeated, \
+         the side of five rectangles over that of the picture, the share of pixels that are black \
+         or white, and the angle in radians in the middle of a swirl. What is random is the same in \
+         all strengths of a draw."
     ));
     Ok(finding)
 }
@@ -189,26 +177,6 @@ fn judge(finding: &mut Finding, measured: &[Measured]) {
     }
 }
 
-/// Whether every strength is farther than the one before.
-fn grows(draw: &Distances, disturbance: Disturbance) -> bool {
-    let distances = draw[disturbance as usize];
-    distances.windows(2).all(|pair| pair[0] < pair[1])
-}
-
-/// Whether the first of a pair is nearer.
-fn orders(draw: &Distances, [better, worse]: [Level; 2]) -> bool {
-    let distance = |(disturbance, level): Level| draw[disturbance as usize][level];
-    distance(better) < distance(worse)
-}
-
-/// A level in words.
-fn level_name((disturbance, level): Level) -> String {
-    match level.checked_sub(1).map(|at| disturbance.strengths()[at]) {
-        Some(strength) => format!("{} {strength}", disturbance.name()),
-        None => "untouched pictures".to_owned(),
-    }
-}
-
 impl Measured {
     /// Adds tables and charts.
     fn show(&self, finding: &mut Finding) {
@@ -287,4 +255,53 @@ fn shown(pictures: &Pictures) -> Result<Picture> {
         }
     }
     Ok(picture::image_grid(&Tensor::cat(&rows, 0)?, 6)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ordering::tests::draw;
+
+    #[test]
+    fn what_grows_and_is_ordered_everywhere_is_counted_and_what_is_not_is_missed() {
+        let right = draw(Disturbance::Blur, [0.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        let wrong = draw(Disturbance::Blur, [0.0; 6]);
+        let kind = |features: &Distances, pixels: &Distances| Measured {
+            kind: "pictures",
+            features: vec![features.clone(); 2],
+            pixels: vec![pixels.clone(); 2],
+        };
+        let verdicts = |measured: Measured| {
+            let mut finding = Finding::default();
+            judge(&mut finding, &[measured]);
+            let met = finding.criteria.iter().filter(|one| one.is_met()).count();
+            (met, finding.criteria.len())
+        };
+        assert_eq!(verdicts(kind(&right, &wrong)), (12, 12));
+        // Five disturbances still grow, and pixels still reverse the pairs.
+        assert_eq!(verdicts(kind(&wrong, &wrong)), (6, 12));
+        // Pixels that are right are not what is said of them.
+        assert_eq!(verdicts(kind(&right, &right)), (11, 12));
+    }
+
+    #[test]
+    fn blurred_emoji_are_farther_than_other_emoji_by_features_and_nearer_by_pixels() {
+        let [data, others] = Pictures::emoji().unwrap().halves(COUNT, 9).unwrap();
+        let blurred = Disturbance::Blur.of(&others, 1.0, 9).unwrap();
+        let network = network().unwrap();
+        let moments = |images: &Tensor| {
+            let features = network.of(images).unwrap();
+            Moments::of(&Features::of(&features).unwrap()).unwrap()
+        };
+        let by_features = |images: &Tensor| {
+            let distance = frechet_distance(&moments(&data.images), &moments(images));
+            distance.unwrap().value
+        };
+        assert!(by_features(&blurred) > 5.0 * by_features(&others.images));
+        let by_pixels = |images: &Tensor| {
+            let data = Wide::of(&data.images).unwrap();
+            data.frechet(&Wide::of(images).unwrap()).unwrap()
+        };
+        assert!(by_pixels(&blurred) < 0.95 * by_pixels(&others.images));
+    }
 }
