@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(
             message(toml::toml! { name = "mnits" }),
             "`data.name`: no source `mnits`, did you mean `mnist`?; known: mnist, idx, folder, \
-             npz, ring, grid, spiral, dice"
+             npz, ring, grid, spiral, dice, shapes"
         );
     }
 
