@@ -149,7 +149,7 @@ fn a_run_with_metrics_that_are_not_finite_resumes_exactly() {
         4 => Some(f64::INFINITY),
         6 => Some(f64::NAN),
         8 => Some(f64::NEG_INFINITY),
-        step => (step % 2 == 0).then(|| step as f64),
+        step => (step % 2 == 0).then_some(step as f64),
     };
     let config = TrainConfig::default();
     for (goal, best) in [(Goal::Max, 4), (Goal::Min, 8)] {

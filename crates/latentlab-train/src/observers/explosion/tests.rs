@@ -1,3 +1,5 @@
+//! Tests of the rule by which a loss explodes, on made and on real losses.
+
 use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{Batch, BatchSource, GenerativeModel, Loss, Phase};
 use latentlab_tensor::{
