@@ -1,6 +1,7 @@
 //! The whole state of a run, and how it is kept.
 
 mod manifest;
+mod missing;
 mod retention;
 mod store;
 
