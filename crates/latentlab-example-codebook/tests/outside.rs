@@ -81,7 +81,7 @@ fn the_number_of_threads_changes_nothing() {
 fn the_codebook_is_saved_and_averaged_with_the_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let average = ["--set", "ema.decay=0.5", "--set", "checkpoint.every=1"];
+    let average = ["--set", "ema={ decay = 0.5, ramp = false }", "--set", "checkpoint.every=1"];
     train(&run, "3", &average);
     for path in ["autoencoder.codebook.counts", "autoencoder.codebook.sums"] {
         let at = |step, file| values(&run, step, file, path);

@@ -200,9 +200,11 @@ fn run(bytes: &[u8], scratch: &Scratch) -> bool {
 fn metrics(bytes: &[u8], scratch: &Scratch) -> bool {
     let file = scratch.write("metrics.jsonl", bytes);
     let records = read_metrics(&file);
-    let opened = MetricsFile::open(&file, u64::MAX, 1, None);
-    assert_eq!(opened.is_ok(), records.is_ok());
-    let Ok(records) = records else {
+    let opened = MetricsFile::open(&file, u64::MAX, 1, None).map(drop);
+    let (Ok(records), Ok(())) = (&records, &opened) else {
+        // A last line that is cut off can be read over, but not where it was saved before.
+        let told = opened.expect_err("what cannot be read cannot be opened");
+        assert!(records.is_err() || told.to_string().contains("is cut off"), "{told}");
         return false;
     };
     let again = read_metrics(&file).expect("a file that was opened can be read");

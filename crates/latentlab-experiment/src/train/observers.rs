@@ -48,8 +48,11 @@ pub(super) fn observers(
     };
     let checkpoint = &experiment.checkpoint;
     let best = checkpoint.best.as_ref();
+    // Copying the parameters takes a while, after which the directory may be another's.
+    let place = directory.place().clone();
+    let store = CheckpointStore::open(directory.join("checkpoints"))?;
     let checkpoints = Checkpoints::new(
-        CheckpointStore::open(directory.join("checkpoints"))?,
+        store.guarded(move || place.require()),
         checkpoint.every,
         checkpoint.keep,
         best.map(|best| (best.metric.clone(), best.goal)),

@@ -61,7 +61,7 @@ fn an_experiment_file_its_data_and_its_pictures_may_be_called_anything() {
     succeed(&mut latentlab(&[&"describe", &file]));
     succeed(latentlab(&[&"experiment", &file, &"--out", &run]).current_dir(&place));
     for verb in ["sample", "reconstruct", "interpolate", "features"] {
-        let out = place.join(verb);
+        let out = place.join(format!("{verb}.png"));
         succeed(latentlab(&[&verb, &run, &"--out", &out]).current_dir(&place));
         assert!(out.is_file(), "{verb}");
     }

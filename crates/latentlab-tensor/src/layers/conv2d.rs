@@ -60,7 +60,7 @@ pub fn conv2d(
 ) -> Result<Conv2d> {
     let kernel = config.kernel;
     let shape = (out_channels, in_channels, kernel, kernel);
-    let fan_in = in_channels * kernel * kernel;
+    let fan_in = in_channels.saturating_mul(kernel.saturating_mul(kernel));
     Ok(Conv2d {
         weight: Weight::declare(shape, config.weight, config.norm, params)?,
         bias: config.bias.declare(out_channels, fan_in, params)?,

@@ -61,7 +61,7 @@ pub fn conv_transpose2d(
 ) -> Result<ConvTranspose2d> {
     let kernel = config.kernel;
     let shape = (in_channels, out_channels, kernel, kernel);
-    let fan_in = out_channels * kernel * kernel; // PyTorch's, see `Init`
+    let fan_in = out_channels.saturating_mul(kernel.saturating_mul(kernel)); // PyTorch's, see `Init`
     Ok(ConvTranspose2d {
         weight: params.parameter("weight", shape, config.weight)?,
         bias: config.bias.declare(out_channels, fan_in, params)?,

@@ -76,7 +76,7 @@ impl Budget {
             return Ok(());
         }
         let (path, largest) = match &declared.largest {
-            Some((path, values)) if bytes(*values as u128) > own => {
+            Some((path, values)) if bytes(*values as u128) >= own => {
                 (path.clone(), bytes(*values as u128))
             }
             _ => (path.to_owned(), own),

@@ -11,7 +11,7 @@
 //! is killed, the latest checkpoint is complete, and what the save had not done yet is done when the
 //! steps after the latest checkpoint are taken again.
 
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{fmt, fs, io::ErrorKind, path::PathBuf};
 
 use super::{Retention, STATE, Snapshot, manifest};
 use crate::{Error, Result, disk, durable};
@@ -25,6 +25,16 @@ const REMOVED: &str = ".removed-";
 #[derive(Debug)]
 pub struct CheckpointStore {
     pub(super) directory: PathBuf,
+    guard: Option<Guard>,
+}
+
+/// What is asked before each save.
+struct Guard(Box<dyn Fn() -> Result<()>>);
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
+    }
 }
 
 impl CheckpointStore {
@@ -35,9 +45,19 @@ impl CheckpointStore {
     /// If there is something that cannot be read as a directory.
     pub fn open(directory: impl Into<PathBuf>) -> Result<Self> {
         let directory = directory.into();
-        let store = Self { directory };
+        let store = Self {
+            directory,
+            guard: None,
+        };
         store.names()?;
         Ok(store)
+    }
+
+    /// The store with a question that is asked before each save, and an error of which lets it fail
+    /// before anything is written: whether the directory is still that of the run, say.
+    pub fn guarded(mut self, guard: impl Fn() -> Result<()> + 'static) -> Self {
+        self.guard = Some(Guard(Box::new(guard)));
+        self
     }
 
     /// Removes what a killed process left unfinished: half-written files, and checkpoints newer than
@@ -75,6 +95,9 @@ impl CheckpointStore {
         best: Option<u64>,
         retention: &Retention,
     ) -> Result<()> {
+        if let Some(Guard(guard)) = &self.guard {
+            guard()?;
+        }
         disk::make_directory(&self.directory)?;
         let name = name_of(snapshot.step);
         let unfinished = self.directory.join(format!("{UNFINISHED}{name}"));
