@@ -35,3 +35,37 @@ pub fn keep_older_meaning(data: &mut Table) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataConfig;
+
+    #[test]
+    fn every_older_meaning_is_a_value_of_its_key_and_not_the_default() {
+        for name in ["folder", "npz"] {
+            let table = Table::from_iter([("name".to_owned(), Value::from(name))]);
+            let new = DataConfig::from_table(&table).unwrap().to_table().unwrap();
+            let mut old = table.clone();
+            keep_older_meaning(&mut old);
+            DataConfig::from_table(&old).unwrap();
+            for (_, key, value) in older().into_iter().filter(|(source, ..)| *source == name) {
+                assert_eq!(old[key], value, "{name}.{key}");
+                assert_ne!(new[key], value, "{name}.{key}");
+            }
+            // What a run of today has written says all that it means.
+            let mut whole = new.clone();
+            keep_older_meaning(&mut whole);
+            assert_eq!(whole, new);
+        }
+    }
+
+    #[test]
+    fn other_sources_mean_what_they_meant() {
+        for table in [toml::toml! { name = "mnist" }, Table::new()] {
+            let mut same = table.clone();
+            keep_older_meaning(&mut same);
+            assert_eq!(same, table);
+        }
+    }
+}

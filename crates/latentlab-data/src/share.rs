@@ -28,15 +28,21 @@ pub(crate) struct Divided {
 }
 
 impl Share {
-    /// Whether the fraction makes sense.
-    pub fn check(&self) -> Result<()> {
-        match (0.0..1.0).contains(&self.fraction) {
-            true => Ok(()),
-            false => {
-                let problem = format!("is {}, expected a share in [0, 1)", self.fraction);
-                Err(Error::config("test_fraction", problem))
-            }
+    /// The share that these keys ask for, with the seed of the data.
+    ///
+    /// # Errors
+    /// If the fraction makes no sense.
+    pub fn new(fraction: f64, rule: SplitRule, stratified: bool, seed: u64) -> Result<Self> {
+        if !(0.0..1.0).contains(&fraction) {
+            let problem = format!("is {fraction}, expected a share in [0, 1)");
+            return Err(Error::config("test_fraction", problem));
         }
+        Ok(Self {
+            fraction,
+            rule,
+            stratified,
+            seed,
+        })
     }
 
     /// Splits the rows `0..count`. `ranks` gives the numbers of all rows; it is called where the rule

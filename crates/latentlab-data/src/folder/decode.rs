@@ -111,7 +111,7 @@ impl Folder {
 
     /// The whole picture in a file, turned and without alpha as far as that is wanted.
     fn read(&self, bytes: Vec<u8>, outcome: &mut Outcome) -> Result<DynamicImage, String> {
-        let broken = |error: image::ImageError| error.to_string();
+        let broken = |error: image::ImageError| error.to_string().trim_end().to_owned();
         let (length, bits) = (bytes.len() as u64, png_bits(&bytes));
         let mut reader = ImageReader::new(Cursor::new(&bytes))
             .with_guessed_format()
@@ -122,6 +122,16 @@ impl Folder {
         limits.max_alloc = Some(DECODING_LIMIT);
         reader.limits(limits);
         let format = reader.format();
+        match format {
+            Some(ImageFormat::Png | ImageFormat::Jpeg) => {}
+            Some(other) => {
+                let name = other.extensions_str().first().unwrap_or(&"unknown");
+                return Err(format!(
+                    "holds a picture in another format, {name}; PNG and JPEG are read"
+                ));
+            }
+            None => return Err("begins like no picture; PNG and JPEG are read".to_owned()),
+        }
         let mut decoder = reader.into_decoder().map_err(broken)?;
         let (width, height) = decoder.dimensions();
         let pixels = u64::from(width) * u64::from(height);

@@ -152,14 +152,8 @@ impl Folder {
     }
 
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
-        let share = Share {
-            fraction: self.test_fraction,
-            rule: self.split,
-            stratified: self.stratified,
-            seed,
-        };
         self.check()?;
-        share.check()?;
+        let share = Share::new(self.test_fraction, self.split, self.stratified, seed)?;
         let listing = listing::list(&self.dir, self.recursive)?;
         let shape = self.shape();
         let dims = [listing.files.len() as u64, shape.pixels() as u64];
@@ -275,7 +269,7 @@ fn first_error(outcomes: Vec<Result<Outcome>>) -> Result<Vec<Outcome>> {
         .collect::<Result<_>>()
         .map_err(|error| match error {
             Error::File { path, problem } if broken > 1 => {
-                let problem = format!("{problem} (and {} more files cannot be read)", broken - 1);
+                let problem = format!("{problem} ({} more cannot be read)", broken - 1);
                 Error::File { path, problem }
             }
             error => error,

@@ -74,13 +74,7 @@ impl Default for Idx {
 
 impl Idx {
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
-        let share = Share {
-            fraction: self.test_fraction,
-            rule: self.split,
-            stratified: self.stratified,
-            seed,
-        };
-        share.check()?;
+        let share = Share::new(self.test_fraction, self.split, self.stratified, seed)?;
         if self.dir.as_os_str().is_empty() {
             let what = "the folder of the IDX files";
             return Err(Error::unnamed("dir", what, "fashion-mnist"));

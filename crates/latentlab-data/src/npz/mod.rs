@@ -67,13 +67,7 @@ impl Default for Npz {
 
 impl Npz {
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
-        let share = Share {
-            fraction: self.test_fraction,
-            rule: self.split,
-            stratified: self.stratified,
-            seed,
-        };
-        share.check()?;
+        let share = Share::new(self.test_fraction, self.split, self.stratified, seed)?;
         if self.path.as_os_str().is_empty() {
             let what = "the .npz file";
             return Err(Error::unnamed("path", what, "images.npz"));

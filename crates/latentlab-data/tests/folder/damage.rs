@@ -119,6 +119,17 @@ fn a_png_that_was_cut_off_or_damaged_is_refused() {
 }
 
 #[test]
+fn what_is_neither_png_nor_jpeg_says_what_it_is() {
+    refused("1.jpg", b"GIF89a\x08\0\x08\0", "another format, gif");
+    refused(
+        "1.png",
+        b"<html>404 not found</html>",
+        "begins like no picture",
+    );
+    refused("1.png", b"", "begins like no picture");
+}
+
+#[test]
 fn the_first_broken_file_is_named_with_the_number_of_others() {
     let dir = tempdir().unwrap();
     let cut = &jpeg()[..900];
@@ -128,7 +139,7 @@ fn the_first_broken_file_is_named_with_the_number_of_others() {
     let message = open("folder", "dir", dir.path(), toml::Table::new());
     let message = message.unwrap_err().to_string();
     assert!(
-        message.contains("a.jpg: is cut off") && message.contains("(and 2 more files"),
+        message.contains("a.jpg: is cut off") && message.contains("(2 more cannot be read)"),
         "{message}"
     );
 }
