@@ -184,7 +184,7 @@ impl CodebookAutoencoder {
         Ok(Loss::new(total)
             .term("squared_error", &error)
             .term("commitment", &commitment)
-            .term_later("perplexity", move || quantiser.perplexity(&indices)))
+            .term_later("perplexity", move || Ok(quantiser.perplexity(&indices)?)))
     }
 
     /// Trained beside the autoencoder, which it leaves alone: only its own group moves, so that the

@@ -5,8 +5,8 @@
 //! buffers: saved with the parameters, moved by the layer itself, and only while its group is trained.
 
 use candle_core::{D, Tensor};
-use latentlab_core::{Error, Result};
-use latentlab_tensor::{Init, ParamBuilder, Parameter, Rng};
+use latentlab_core::Error;
+use latentlab_tensor::{Init, ParamBuilder, Parameter, Result, Rng};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,10 @@ pub struct Quantiser {
 ///
 /// # Errors
 /// For a value out of range.
-pub fn quantiser(config: QuantiserConfig, params: &ParamBuilder) -> Result<Quantiser> {
+pub fn quantiser(
+    config: QuantiserConfig,
+    params: &ParamBuilder,
+) -> latentlab_core::Result<Quantiser> {
     for (field, value) in [("codes", config.codes), ("width", config.width)] {
         if value == 0 {
             return Err(Error::config(field, "must be at least 1"));
@@ -136,7 +139,7 @@ impl Quantiser {
         let counts = rare.where_cond(&counts.ones_like()?, &counts)?;
         let rare = rare.unsqueeze(1)?.broadcast_as(sums.shape())?; // [K, W]
         self.counts.set(&counts)?;
-        Ok(self.sums.set(&rare.where_cond(&fresh, &sums)?)?)
+        self.sums.set(&rare.where_cond(&fresh, &sums)?)
     }
 
     /// `exp(−Σ p ln p)` of the shares p in which the codes were chosen, a scalar from 1 to K: how many

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use assert_cmd::Command;
 use latentlab_core::Registry;
+use latentlab_tensor::decode_tensors;
+use latentlab_train::Picture;
 
 const EXPERIMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/codebook-mnist.toml");
 
@@ -26,8 +28,7 @@ fn file_of(run: &Path, step: u64, name: &str) -> Vec<u8> {
 
 /// The values of one tensor of a checkpoint.
 fn values(run: &Path, step: u64, name: &str, path: &str) -> Vec<f32> {
-    let tensors: BTreeMap<_, _> =
-        latentlab_tensor::decode_tensors(&file_of(run, step, name)).unwrap();
+    let tensors: BTreeMap<_, _> = decode_tensors(&file_of(run, step, name)).unwrap();
     tensors[path].flatten_all().unwrap().to_vec1().unwrap()
 }
 
@@ -50,6 +51,33 @@ fn the_outside_model_holds_the_contract() {
         let config = config.parse().unwrap();
         latentlab_experiment::conformance::check(&registry, "codebook-ae", &config).unwrap();
     }
+}
+
+#[test]
+fn without_labels_there_is_no_probe() {
+    let folder = tempfile::tempdir().unwrap();
+    let (pictures, run) = (folder.path().join("pictures"), folder.path().join("run"));
+    fs::create_dir(&pictures).unwrap();
+    for index in 0..40u8 {
+        let picture = Picture::new(8, 8, [6 * index, 90, 10]);
+        fs::write(pictures.join(format!("{index}.png")), picture.to_png()).unwrap();
+    }
+    let dir = format!("data.dir={}", pictures.display());
+    let small = [
+        "--set",
+        "data.name=folder",
+        "--set",
+        "data.size=8",
+        "--set",
+        &dir,
+    ];
+    train(&run, "3", &small);
+    let record = last_record(&run);
+    assert!(record.contains("test/squared_error"), "{record}");
+    assert!(
+        !record.contains("probe") && !record.contains("accuracy"),
+        "{record}"
+    );
 }
 
 #[test]
@@ -81,7 +109,12 @@ fn the_number_of_threads_changes_nothing() {
 fn the_codebook_is_saved_and_averaged_with_the_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    let average = ["--set", "ema={ decay = 0.5, ramp = false }", "--set", "checkpoint.every=1"];
+    let average = [
+        "--set",
+        "ema={ decay = 0.5, ramp = false }",
+        "--set",
+        "checkpoint.every=1",
+    ];
     train(&run, "3", &average);
     for path in ["autoencoder.codebook.counts", "autoencoder.codebook.sums"] {
         let at = |step, file| values(&run, step, file, path);

@@ -204,7 +204,10 @@ fn metrics(bytes: &[u8], scratch: &Scratch) -> bool {
     let (Ok(records), Ok(())) = (&records, &opened) else {
         // A last line that is cut off can be read over, but not where it was saved before.
         let told = opened.expect_err("what cannot be read cannot be opened");
-        assert!(records.is_err() || told.to_string().contains("is cut off"), "{told}");
+        assert!(
+            records.is_err() || told.to_string().contains("is cut off"),
+            "{told}"
+        );
         return false;
     };
     let again = read_metrics(&file).expect("a file that was opened can be read");

@@ -87,12 +87,7 @@ fn the_gradient_goes_straight_through() {
 #[test]
 fn the_commitment_has_the_gradient_of_finite_differences() {
     let (_, layer) = quantiser_with([1.0, 2.0, 4.0]);
-    let commitment = |inputs: &[Tensor]| {
-        let quantised = layer.quantise(&inputs[0]);
-        let quantised =
-            quantised.map_err(|error| latentlab_tensor::Error::Argument(error.to_string()))?;
-        Ok(quantised.distance.sum_all()?)
-    };
+    let commitment = |inputs: &[Tensor]| Ok(layer.quantise(&inputs[0])?.distance.sum_all()?);
     assert!(check_gradient(&[vectors()], commitment).unwrap() < 1e-8);
 }
 
