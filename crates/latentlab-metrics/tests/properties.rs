@@ -50,6 +50,10 @@ fn kernel(real: &Features, generated: &Features) -> f64 {
     kernel_discrepancy(real, generated).unwrap().value
 }
 
+/// Up to rounding, of which a share of the figures is no bound: they are differences. Features are up to 5
+/// here, so that kernels, (x y / 3 + 1)³, are up to 17,576 and those of 40 items are sums of 1,600 of
+/// them, each in a mean of its own: 3 · 8 √1600 `u` of 17,576, 2e-9. Variances are up to 75 and their roots
+/// as exact as the variances but for directions that have none, which are left out.
 fn close(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-7 * (1.0 + a.abs().max(b.abs()))
 }

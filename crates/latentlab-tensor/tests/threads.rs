@@ -1,5 +1,6 @@
 //! The same bits from any number of threads: products, convolutions in all three directions, batch
-//! norm and random numbers. The number is a process's, so each has a child process.
+//! norm and random numbers, also where other threads take the processor's time. The number is a
+//! process's, so each has a child process.
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -16,7 +17,8 @@ use latentlab_tensor::{
     once,
 };
 
-/// Set in a child, which prints its bits instead of asking others for theirs.
+/// Set in a child, to the number of its busy loops: it prints its bits instead of asking others for
+/// theirs.
 const CHILD: &str = "LATENTLAB_TEST_PRINTS_BITS";
 
 fn normal(purpose: &str, shape: impl Into<candle_core::Shape>) -> Result<Tensor> {
@@ -82,12 +84,13 @@ fn digest() -> Result<u64> {
     Ok(hasher.finish())
 }
 
-fn digest_with(threads: usize) -> String {
+/// The digest of a process with so many threads, beside so many busy loops.
+fn digest_with(threads: usize, loops: usize) -> String {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "any_number_of_threads_gives_the_same_bits"])
         .arg("--nocapture")
         .env("RAYON_NUM_THREADS", threads.to_string())
-        .env(CHILD, "1")
+        .env(CHILD, loops.to_string())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&child.stdout).into_owned();
@@ -98,12 +101,21 @@ fn digest_with(threads: usize) -> String {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    if std::env::var_os(CHILD).is_some() {
+    if let Ok(loops) = std::env::var(CHILD) {
+        for _ in 0..loops.parse().unwrap() {
+            // They end with the process.
+            std::thread::spawn(|| {
+                loop {
+                    std::hint::spin_loop();
+                }
+            });
+        }
         println!("digest {:016x} ", digest().unwrap());
         return;
     }
-    let alone = digest_with(1);
-    for threads in [2, 5, 9, 16] {
-        assert_eq!(digest_with(threads), alone, "{threads} threads");
+    let alone = digest_with(1, 0);
+    for (threads, loops) in [(2, 0), (5, 0), (9, 0), (16, 0), (2, 8), (16, 8)] {
+        let digest = digest_with(threads, loops);
+        assert_eq!(digest, alone, "{threads} threads, {loops} busy loops");
     }
 }
