@@ -58,7 +58,7 @@ impl Picture {
         }
     }
 
-    /// The bytes of a PNG file; the same picture gives the same bytes. [`write`] and [`Format`] know
+    /// The bytes of a PNG file; the same picture gives the same bytes. [`write()`] and [`Format`] know
     /// other formats.
     ///
     /// # Panics

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{Record, error::LossHistory};
 
-/// The factor of [`Explosion`] where none is configured.
+/// The factor beyond which a loss has exploded, where none is configured.
 pub const EXPLOSION: f64 = 1e6;
 
 /// What the key of a phase's loss ends in.
