@@ -7,7 +7,7 @@ use toml::Table;
 use crate::{Error, Result};
 
 /// Name and text of every embedded experiment, in the order of the study they grew out of.
-pub const EMBEDDED: [(&str, &str); 9] = [
+pub const EMBEDDED: [(&str, &str); 10] = [
     ("ae-mnist", include_str!("../experiments/ae-mnist.toml")),
     ("vae-mnist", include_str!("../experiments/vae-mnist.toml")),
     ("gan-mnist", include_str!("../experiments/gan-mnist.toml")),
@@ -25,6 +25,10 @@ pub const EMBEDDED: [(&str, &str); 9] = [
     (
         "digit-classifier",
         include_str!("../experiments/digit-classifier.toml"),
+    ),
+    (
+        "picture-classifier",
+        include_str!("../experiments/picture-classifier.toml"),
     ),
 ];
 

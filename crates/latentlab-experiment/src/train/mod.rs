@@ -8,6 +8,7 @@ mod possession;
 mod resume;
 
 use std::{
+    io::{self, Write},
     path::Path,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -96,6 +97,8 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
     )?;
     directory.write_json("run.json", &record)?;
     logging::start(directory.path())?;
+    // What was done to somebody's data is said, not only written down; a closed stream hears nothing.
+    let _ = writeln!(io::stderr(), "{}", prepared.session.dataset.summary());
     prepared.train(&directory, record, interrupted)
 }
 

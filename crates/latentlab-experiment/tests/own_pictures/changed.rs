@@ -92,3 +92,18 @@ fn data_that_have_moved_are_named_and_held_to_their_hash() {
     let (_, errors) = failure(&["evaluate", run, "--set", &set]);
     assert!(errors.contains("have changed"), "{errors}");
 }
+
+#[test]
+fn what_was_done_to_the_data_is_said_at_the_start_recorded_and_reported() {
+    let album = Album::new(24, 20);
+    fs::write(album.pictures().join("notes.txt"), "no picture").unwrap();
+    let (run, file) = (album.path("run"), album.experiment("ae", 8));
+    let said = success(&["experiment", text(&file), "--out", text(&run)]);
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    let record = fs::read_to_string(run.join("run.json")).unwrap();
+    for told in [&said, &report, &record] {
+        assert!(told.contains("resized to fewer pixels"), "{told}");
+        assert!(told.contains("notes.txt"), "{told}");
+    }
+    assert!(said.contains("data: folder, 24 images of 3x8x8"), "{said}");
+}
