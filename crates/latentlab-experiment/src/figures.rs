@@ -41,22 +41,22 @@ pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) ->
         .collect()
 }
 
-/// The last finite value of every figure.
+/// The last value of every figure that is not NaN.
 pub(crate) fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
     last(records, |_, value| value)
 }
 
-/// The step of each figure whose last finite value was not recorded in `step`.
+/// The step of each figure whose last number was not recorded in `step`.
 pub(crate) fn steps_before(records: &[Record], step: u64) -> BTreeMap<String, u64> {
     let steps = last(records, |record, _| record.step).into_iter();
     steps.filter(|(_, recorded)| *recorded != step).collect()
 }
 
-/// What `take` takes of the record that holds the last finite value of each figure, and of the value.
+/// What `take` takes of the record that holds the last number of each figure, and of the value.
 fn last<T>(records: &[Record], take: impl Fn(&Record, f64) -> T) -> BTreeMap<String, T> {
     let mut last = BTreeMap::new();
     for record in records {
-        for (name, value) in record.iter().filter(|(_, value)| value.is_finite()) {
+        for (name, value) in record.iter().filter(|(_, value)| !value.is_nan()) {
             last.insert(name.to_owned(), take(record, value));
         }
     }

@@ -79,21 +79,24 @@ fn a_finite_explosion_is_a_divergence_and_another_run_can_go_on_from_before_it()
 fn what_a_run_has_lost_is_named_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let file = file(&folder);
+    let (records, checkpoints) = ("metrics.jsonl", "checkpoints");
     for (name, lost, words) in [
-        ("records", "metrics.jsonl", "put it back"),
-        ("checkpoints", "checkpoints", "put the folder back"),
+        ("records", &[records][..], "put it back"),
+        ("checkpoints", &[checkpoints], "put the folder back"),
+        ("both", &[checkpoints, records], "put the folder back"),
     ] {
         let run = folder.path().join(name);
         let (code, said) = latentlab(&["experiment", text(&file), "--out", text(&run)]);
         assert_eq!(code, 0, "{said}");
-        let place = run.join(lost);
-        match place.is_dir() {
-            true => fs::remove_dir_all(&place).unwrap(),
-            false => fs::remove_file(&place).unwrap(),
+        for place in lost.iter().map(|lost| run.join(lost)) {
+            match place.is_dir() {
+                true => fs::remove_dir_all(&place).unwrap(),
+                false => fs::remove_file(&place).unwrap(),
+            }
         }
         let (code, said) = latentlab(&["resume", text(&run), "--steps", "50"]);
         assert_eq!(code, 1, "{said}");
-        assert!(said.contains(lost) && said.contains(words), "{said}");
+        assert!(said.contains(lost[0]) && said.contains(words), "{said}");
     }
     let run = folder.path().join("empty");
     latentlab(&["experiment", text(&file), "--out", text(&run)]);

@@ -47,6 +47,16 @@ pub trait Observer {
     /// An error ends the run at once.
     fn observe(&mut self, view: &View<'_>, record: &mut Record) -> Result<Option<StopReason>>;
 
+    /// Sees a step once more that became the last by what a later observer found there, before those
+    /// after that one see it.
+    ///
+    /// # Errors
+    /// An error ends the run at once.
+    fn ended(&mut self, view: &View<'_>) -> Result<()> {
+        let _ = view;
+        Ok(())
+    }
+
     /// Why the run ends at the last step taken, as far as can be told without looking at it: from
     /// the time spent training, and from the records replayed. Asked before the first step of a
     /// session and after each step, before anybody sees it.

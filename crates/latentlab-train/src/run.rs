@@ -106,21 +106,27 @@ pub fn run(run: Run<'_>) -> Result<Outcome> {
         let interrupted = run.interrupted.load(Ordering::Relaxed);
         let interruption = interrupted.then_some(StopReason::Interrupted);
         let mut record = Record::new(step, elapsed.as_secs_f64());
-        for observer in run.observers.iter_mut() {
-            let view = View {
-                step,
-                steps: run.steps,
-                report: &report,
-                model: run.model,
-                shown: run.shown,
-                store: run.store,
-                averaged: run.averaged,
-                trainer: &*run.trainer,
-                elapsed,
-                ending: reason.or(interruption),
-            };
-            let stop = observer.observe(&view, &mut record)?;
-            reason = reason.or(stop);
+        let mut view = View {
+            step,
+            steps: run.steps,
+            report: &report,
+            model: run.model,
+            shown: run.shown,
+            store: run.store,
+            averaged: run.averaged,
+            trainer: &*run.trainer,
+            elapsed,
+            ending: reason.or(interruption),
+        };
+        for index in 0..run.observers.len() {
+            let stop = run.observers[index].observe(&view, &mut record)?;
+            if reason.is_none() && stop.is_some() {
+                reason = stop;
+                view.ending = stop;
+                for earlier in &mut run.observers[..index] {
+                    earlier.ended(&view)?;
+                }
+            }
         }
         reason = reason.or(interruption);
     }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use latentlab_train::{
     Error, Outcome, Result, StopReason, TrainConfig,
-    observers::{StopConfig, read_metrics},
+    observers::{Goal, Patience, StopConfig, read_metrics},
 };
-use session::{STEPS, files, ruled_session, session};
+use session::{Plan, STEPS, files, planned_session, ruled_session, session};
 
 mod session;
 
@@ -61,6 +61,33 @@ fn wherever_the_run_was_interrupted_it_diverges_in_the_same_step() {
         // And once more, from the last checkpoint.
         assert_eq!(reported(resumed.path()), wanted, "cut at {cut}");
     }
+}
+
+#[test]
+fn patience_does_not_end_well_what_has_exploded() {
+    let directory = tempfile::tempdir().unwrap();
+    let patience = Patience {
+        metric: "measured".to_owned(),
+        goal: Goal::Min,
+        evaluations: 1,
+    };
+    let plan = Plan {
+        stop: StopConfig {
+            patience: Some(patience),
+            ..StopConfig::default()
+        },
+        measure: |step| (step % 2 == 0).then_some(1.0),
+        ..Plan::default()
+    };
+    // By its second record the patience is at an end; once more, it is taken up before that record.
+    for _ in 0..2 {
+        let (step, message) = diverged(planned_session(&steep(), &plan, directory.path()));
+        assert_eq!(step, 4, "{message}");
+        assert!(message.contains(" in 2 records in a row)"), "{message}");
+    }
+    let calm = tempfile::tempdir().unwrap();
+    let outcome = planned_session(&TrainConfig::default(), &plan, calm.path()).unwrap();
+    assert_eq!((outcome.step, outcome.reason), (4, StopReason::Patience));
 }
 
 #[test]

@@ -111,7 +111,10 @@ impl Folder {
 
     /// The whole picture in a file, turned and without alpha as far as that is wanted.
     fn read(&self, bytes: Vec<u8>, outcome: &mut Outcome) -> Result<DynamicImage, String> {
-        let broken = |error: image::ImageError| error.to_string().trim_end().to_owned();
+        let broken = |error: image::ImageError| match error {
+            image::ImageError::Limits(_) => too_large(),
+            error => error.to_string().trim_end().to_owned(),
+        };
         let (length, bits) = (bytes.len() as u64, png_bits(&bytes));
         let mut reader = ImageReader::new(Cursor::new(&bytes))
             .with_guessed_format()
@@ -262,6 +265,15 @@ impl Folder {
         }
         around
     }
+}
+
+/// What is wrong with a picture beyond the limits, and how far they go.
+fn too_large() -> String {
+    format!(
+        "is too large a picture: {LARGEST_SIDE} pixels a side and {} GiB decoded are read; make it \
+         smaller",
+        DECODING_LIMIT >> 30
+    )
 }
 
 /// Whether so many bytes can hold the pixels that their header tells of, `bits` each in a PNG file, so

@@ -11,7 +11,6 @@ mod png;
 use std::{path::PathBuf, sync::Arc};
 
 use candle_core::{Device, Tensor};
-use image::ImageReader;
 use latentlab_core::{ImageShape, ValueRange};
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -111,22 +110,6 @@ impl Default for Folder {
 }
 
 impl Folder {
-    /// Width and height of every file as it is, in pixels, without decoding it.
-    ///
-    /// # Errors
-    /// If there is no such folder, or a file in it is no picture.
-    pub fn sizes(&self) -> Result<Vec<[u32; 2]>> {
-        let files = listing::list(&self.dir, self.recursive)?.files;
-        let size = |file: &PathBuf| {
-            let reader = ImageReader::open(file).and_then(ImageReader::with_guessed_format);
-            let reader = reader.map_err(|error| Error::io(file, error))?;
-            let found = reader.into_dimensions();
-            let (width, height) = found.map_err(|error| Error::file(file, error.to_string()))?;
-            Ok([width, height])
-        };
-        files.par_iter().map(size).collect()
-    }
-
     /// Single pictures from anywhere, `[N, C, H, W]` with values in `[0, 1]`, read as those of the folder
     /// are: background, orientation, grey, size and fit.
     ///

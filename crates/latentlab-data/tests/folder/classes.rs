@@ -83,7 +83,7 @@ fn an_image_of_sixty_thousand_pixels_a_side_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(
-        message.contains("huge.png") && message.contains("limit"),
+        message.contains("huge.png") && message.contains("16384 pixels a side"),
         "{message}"
     );
 }

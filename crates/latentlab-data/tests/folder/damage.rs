@@ -48,6 +48,22 @@ fn refused(name: &str, bytes: &[u8], reason: &str) {
 }
 
 #[test]
+fn a_picture_beyond_the_limits_is_refused_with_them() {
+    let wide = |width| {
+        let mut bytes = Cursor::new(Vec::new());
+        let image = RgbImage::new(width, 1);
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    read("1.png", &wide(16_384)).unwrap();
+    refused(
+        "1.png",
+        &wide(16_385),
+        "16384 pixels a side and 1 GiB decoded are read",
+    );
+}
+
+#[test]
 fn a_jpeg_that_was_cut_off_is_refused_wherever_the_cut_is() {
     for whole in [jpeg(), PROGRESSIVE.to_vec()] {
         read("1.jpg", &whole).unwrap();

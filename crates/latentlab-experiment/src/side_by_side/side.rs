@@ -28,7 +28,7 @@ pub(super) struct Side {
     pub(super) config: Table,
     /// The lines of `metrics.jsonl`.
     pub(super) records: Vec<Record>,
-    /// The last finite value of every figure.
+    /// The last value of every figure that is not NaN.
     pub(super) figures: BTreeMap<String, f64>,
     /// The last picture of samples, with its step.
     pub(super) samples: Option<(u64, Vec<u8>)>,

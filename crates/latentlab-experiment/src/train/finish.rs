@@ -44,7 +44,8 @@ pub struct Summary {
     pub step: u64,
     /// SHA-256 of the parameters as a safetensors file.
     pub params_sha256: String,
-    /// The last finite value of every figure in `metrics.jsonl`.
+    /// The last value of every figure in `metrics.jsonl` that is not NaN.
+    #[serde(with = "latentlab_train::numbers::map")]
     pub metrics: BTreeMap<String, f64>,
     /// The step of each figure that was not recorded in the last one: after an interruption those of
     /// the last evaluation before it.
@@ -120,6 +121,15 @@ impl Ending<'_> {
             Err(_) => "train.log says why".to_owned(),
         }
     }
+}
+
+/// The step at which the run in `directory` saved its state when it last ended well, by its
+/// `summary.json`; 0 if that does not tell.
+pub(super) fn saved_at_end(directory: &Path) -> u64 {
+    let summary = run_dir::read_json::<Summary>(&directory.join("summary.json"));
+    let saved =
+        |summary: &Summary| [Status::Finished, Status::Interrupted].contains(&summary.status);
+    summary.ok().filter(saved).map_or(0, |summary| summary.step)
 }
 
 /// Writes `run.json`, `summary.json`, the plots and the report, and returns the summary and what

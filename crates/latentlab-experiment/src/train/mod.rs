@@ -31,7 +31,7 @@ use crate::{
     data_info, error::guarded, evaluation::Evaluation, initial::initialise, logging, run_dir,
     run_model::check_data,
 };
-use finish::{Ending, finish};
+use finish::{Ending, finish, saved_at_end};
 use named::check_figures;
 use observers::observers;
 
@@ -140,7 +140,7 @@ pub fn resume_with(
     };
     let checkpoint = &prepared.session.experiment.checkpoint;
     let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
-    let saved = surely_saved(&past, checkpoint.every, best);
+    let saved = surely_saved(&past, checkpoint.every, best).max(saved_at_end(directory.path()));
     if let Some(snapshot) = checkpoints.latest_of(saved)? {
         if !metrics.is_file() {
             let problem = format!(

@@ -38,11 +38,12 @@ impl EmaConfig {
     }
 
     /// What is to be said of an average that remembers more steps than a run of `steps` has; none if
-    /// it does not.
+    /// it does not, or if the run is a trial of ten steps or fewer, a tenth of which is nothing to
+    /// remember.
     pub fn warning(&self, steps: u64) -> Option<String> {
         let memory = (1.0 - self.decay).recip();
         // 0.999 is not quite that number: the memory is a thousand steps and a little.
-        if memory * (1.0 - 1e-9) <= steps as f64 {
+        if steps <= 10 || memory * (1.0 - 1e-9) <= steps as f64 {
             return None;
         }
         let decay = self.decay;
@@ -129,6 +130,7 @@ mod tests {
             ("decay = 0.999", 1000),
             ("decay = 0.999\nramp = false", 20_000),
             ("decay = 0.0", 1),
+            ("decay = 0.999", 10),
         ] {
             assert_eq!(config(text).warning(steps), None, "{text}, {steps}");
         }

@@ -21,7 +21,7 @@ use crate::{Error, LossHistory, Record, Result, StopReason};
 /// value in the early part of the phase's history (its loss in the first step in which it ran, and the
 /// first quarter to half of the records since), which is taken to be at least 1; or where it exceeds
 /// 10^19, whose square no `f32` can hold. A phase has diverged when five of its records in a row have
-/// exploded, or when the last record of the run has.
+/// exploded, or when the last record of the run has, whatever ends it.
 ///
 /// So a spike is no divergence, losses may start near zero, swing over orders of magnitude and cross
 /// zero, and with the usual factor a loss that grows as the seventh power of the step is left alone, as
@@ -117,6 +117,12 @@ impl Observer for Divergence {
             require_finite(view)?;
         }
         Ok(None)
+    }
+
+    fn ended(&mut self, view: &View<'_>) -> Result<()> {
+        let losses = view.report.phases.iter();
+        let losses = losses.map(|phase| Ok((phase.name, read(&phase.total)?)));
+        self.require_calm(view, &losses.collect::<Result<Vec<_>>>()?)
     }
 
     fn replay(&mut self, record: &Record) {
