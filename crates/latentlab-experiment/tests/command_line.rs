@@ -257,6 +257,26 @@ fn a_run_leaves_what_the_documentation_promises_and_can_be_drawn() {
 }
 
 #[test]
+fn an_average_with_a_longer_memory_than_the_run_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, steps, is_warned_of) in [("short", "30", true), ("trial", "6", false)] {
+        let run = folder.path().join(name);
+        let output = latentlab()
+            .args(["experiment", "gan-ring", "--steps", steps, "--out"])
+            .arg(&run)
+            .args(["--set", "ema.decay=0.999", "--set", "evaluate.every=0"])
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let log = fs::read_to_string(run.join("train.log")).unwrap();
+        let warning = "`ema.decay` = 0.999 remembers about 1000 steps, the run has 30";
+        assert_eq!(said.contains(warning), is_warned_of, "{said}");
+        assert_eq!(log.contains(warning), is_warned_of, "{log}");
+    }
+}
+
+#[test]
 fn a_model_that_cannot_do_what_is_asked_says_what_can_be_done() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");

@@ -96,7 +96,7 @@ pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Resul
         &data_info::encode(prepared.session.dataset.info())?,
     )?;
     directory.write_json("run.json", &record)?;
-    logging::start(directory.path())?;
+    let _log = logging::start(directory.path())?;
     // What was done to somebody's data is said, not only written down; a closed stream hears nothing.
     let _ = writeln!(io::stderr(), "{}", prepared.session.dataset.summary());
     prepared.train(&directory, record, interrupted)
@@ -170,7 +170,7 @@ pub fn resume_with(
         let problem = format!("must be at least {taken}, the steps that are taken, not {wanted}");
         return Err(latentlab_core::Error::config("steps", problem).into());
     }
-    logging::start(directory.path())?;
+    let _log = logging::start(directory.path())?;
     for difference in record.environment.differences(&prepared.environment) {
         tracing::warn!("resumed in another environment, so the bytes may differ: {difference}");
     }
@@ -220,10 +220,6 @@ impl Prepared {
             options.workers,
             &session.device,
         )?;
-        let memory = experiment.ema.and_then(|ema| ema.warning(experiment.steps));
-        if let Some(warning) = memory {
-            tracing::warn!("{warning}");
-        }
         let threads = candle_core::utils::get_num_threads();
         let evaluation = Evaluation::of(&session, registry)?;
         check_figures(&session, &evaluation)?;
@@ -251,6 +247,9 @@ impl Prepared {
             ..
         } = self;
         let (from, to) = (trainer.steps(), session.experiment.steps);
+        if let Some(warning) = session.experiment.ema.and_then(|ema| ema.warning(to)) {
+            tracing::warn!("{warning}");
+        }
         for line in session.dataset.summary().to_string().lines() {
             tracing::info!("{line}");
         }
