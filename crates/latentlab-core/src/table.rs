@@ -23,13 +23,23 @@ pub fn merge(base: &mut Table, over: &Table) {
 /// For an unknown key and a value of the wrong type, by its whole path and in words of the file.
 pub fn from_table<C: DeserializeOwned>(field: &str, table: Table) -> Result<C> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
-        let path = match (field, error.path().to_string()) {
+        let message = error.inner().message();
+        let mut path = match (field, error.path().to_string()) {
             ("", path) if path == "." => "file".to_owned(),
             ("", path) => path,
             (field, path) if path == "." => field.to_owned(),
             (field, path) => format!("{field}.{path}"),
         };
-        Error::config(path, in_words(error.inner().message()))
+        // Of a table whose kind decides its keys, serde tells the path of the table alone.
+        if let Some((key, _)) = unknown_key(message)
+            && path.rsplit('.').next() != Some(key)
+        {
+            path = match path.as_str() {
+                "file" => key.to_owned(),
+                table => format!("{table}.{key}"),
+            };
+        }
+        Error::config(path, in_words(message))
     })
 }
 

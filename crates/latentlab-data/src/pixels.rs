@@ -144,6 +144,17 @@ impl Scale {
                 "its images hold {odd}, expected floats in [{least}, {most}]{way_out}"
             ));
         }
+        if self == Self::Byte && floats.iter().any(|v| *v > 0.0) && floats.iter().all(|v| *v <= 1.0)
+        {
+            let problem = "its images hold floats in [0, 1], which are all but black where 255 is white: \
+                           leave scale = \"byte\" out";
+            return Err(problem.to_owned());
+        }
+        let is_unsigned = floats.iter().all(|value| *value >= 0.0);
+        let note = match self {
+            Self::Signed if is_unsigned => Some(FROM_HALF),
+            _ => note,
+        };
         match self {
             Self::Auto | Self::Unit => {}
             Self::Signed => floats
@@ -169,6 +180,8 @@ fn is_binary(bytes: &[u8]) -> bool {
 
 const FROM_UNIT: &str = "values taken from 0 and 1";
 const FROM_SIGNED: &str = "values rescaled from -1 to 1";
+const FROM_HALF: &str = "values rescaled from -1 to 1, though none is below 0: without scale = \"signed\" 0 is \
+                         black";
 const BINARY: &str = "0 and 1 taken as grey levels of 255, so all but black: scale = \"unit\" makes 1 \
                       white";
 

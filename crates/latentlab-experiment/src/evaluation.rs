@@ -23,6 +23,8 @@ use crate::{
 
 /// Images that pass through the model at once, at most.
 const IMAGES: usize = 2_000;
+/// Samples at least: of fewer nothing is seen of how they differ.
+const FEWEST: usize = 16;
 /// Values of the draws of importance samples that do, each of which is an image.
 const DRAWS_AT_ONCE: usize = 20_000 * 784;
 
@@ -65,7 +67,7 @@ impl Evaluation {
             device: session.device.clone(),
             seed: experiment.seed,
             images,
-            samples: most.min(dataset.len(Split::Test)),
+            samples: most.min(dataset.len(Split::Test)).max(FEWEST),
             chunk,
             draws: (DRAWS_AT_ONCE / (pixels * chunk)).max(1),
             importance_samples: experiment.evaluate.importance_samples,
@@ -82,7 +84,8 @@ impl Evaluation {
         if let Some(features) = features {
             features.check(dataset.info())?;
             // One image alone is no distribution to compare samples with.
-            if session.model.sampler().is_some() && evaluation.samples > 1 {
+            let is_distribution = most.min(dataset.len(Split::Test)) > 1;
+            if session.model.sampler().is_some() && is_distribution {
                 evaluation.likeness = Some(evaluation.likeness(features)?);
             }
         }
@@ -136,7 +139,7 @@ impl Evaluation {
     /// are held out for it, and `samples/…`.
     pub fn measure(&self, model: &dyn GenerativeModel) -> Result<Figures> {
         let mut figures = Figures::new();
-        // As many samples as there are test images to evaluate on.
+        // As many samples as there are test images to evaluate on, where these are not too few.
         let look = Look {
             likeness: self.likeness.as_ref(),
             truth: self.truth.as_ref(),

@@ -1,6 +1,6 @@
 //! Figures as people read them: in groups, the most telling first, with five digits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use latentlab_train::Record;
 
@@ -61,6 +61,29 @@ fn last<T>(records: &[Record], take: impl Fn(&Record, f64) -> T) -> BTreeMap<Str
         }
     }
     last
+}
+
+/// What to know before figures of several runs are compared: of each what its data were, by their
+/// hashes, and what its samples were compared by. None if these are the same.
+pub(crate) fn differently_judged<'a>(
+    runs: impl Iterator<Item = (&'a [(String, String)], Option<&'a str>)>,
+) -> Option<&'static str> {
+    let (mut data, mut features) = (BTreeSet::new(), BTreeSet::new());
+    for (hashes, by) in runs {
+        data.insert(hashes);
+        features.insert(by);
+    }
+    match (data.len() > 1, features.len() > 1) {
+        (false, false) => None,
+        (true, _) => Some(
+            "these runs have different data, and figures of the one are no better or worse than those \
+             of the other",
+        ),
+        (false, true) => Some(
+            "samples of these runs are compared with the data by different features \
+             (`evaluate.features`), so that their distances do not compare",
+        ),
+    }
 }
 
 /// A number with five significant digits; whole numbers as they are.

@@ -1,6 +1,9 @@
 //! Parameters that a run begins with, taken from a checkpoint of another run.
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use latentlab_train::warm_start;
 use schemars::JsonSchema;
@@ -74,7 +77,17 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
             return Err(latentlab_core::Error::config(format!("{KEY}.averaged"), problem).into());
         }
     };
-    let sha256 = warm_start(&session.store, &tensors, &config.only)?;
+    let sha256 = warm_start(&session.store, &tensors, &config.only).map_err(|error| {
+        let (theirs, ours) = (model_of(&config.run), &session.experiment.model.name);
+        match theirs {
+            Some(theirs) if theirs != *ours => wrong(format!(
+                "the run in {} is a `{theirs}`, this one a `{ours}`; of a part that both have take \
+                 `{KEY}.only`: {error}",
+                config.run.display()
+            )),
+            _ => error.into(),
+        }
+    })?;
     if let Some(average) = &session.average {
         warm_start(&average.store, &tensors, &config.only)?;
     }
@@ -92,6 +105,13 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
         parameters: session.store.group(&config.only).len(),
         sha256,
     }))
+}
+
+/// The name of the model of a run, if that can be told.
+fn model_of(run: &Path) -> Option<String> {
+    let config = fs::read_to_string(run.join("config.toml")).ok()?;
+    let config: Table = config.parse().ok()?;
+    Some(config.get("model")?.get("name")?.as_str()?.to_owned())
 }
 
 fn wrong(problem: String) -> Error {

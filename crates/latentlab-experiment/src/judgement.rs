@@ -49,8 +49,12 @@ const KNOWN: usize = 20_000;
 const DRAWS: usize = 20_000;
 /// The density above which samples are not like images of the data, whose density is 1.
 const DENSE: f64 = 2.0;
-/// Samples below which figures say more about their number than about the samples.
-const MANY: usize = 1_000;
+/// The precision that says nothing good where the recall is at most [`MISSING`].
+const PRECISE: f64 = 0.9;
+/// The recall of samples that resemble hardly any test image.
+const MISSING: f64 = 0.05;
+/// Items below which figures say more about their number than about the samples.
+pub(crate) const MANY: usize = 1_000;
 
 type Figures = Vec<(String, Figure)>;
 
@@ -432,10 +436,11 @@ impl Judge {
 fn remarks(judgement: &Judgement) -> Vec<(&'static str, String)> {
     let mut remarks = Vec::new();
     let frechet = judgement.get("samples/frechet");
-    if let Some(frechet) = frechet.filter(|figure| figure.real < MANY) {
+    let few = frechet.filter(|figure| figure.real < MANY);
+    if let Some(few) = few {
         let problem = format!(
             "{} test images are few: distances to them move with their number",
-            frechet.real
+            few.real
         );
         remarks.push(("samples/frechet", problem));
     }
@@ -448,11 +453,28 @@ fn remarks(judgement: &Judgement) -> Vec<(&'static str, String)> {
             );
             remarks.push(("samples/frechet_of_data", problem));
         } else if frechet.value < data.value {
-            let problem = "below that of training images, which no honest sample can be: these \
-                           features do not see what is missing, as pixels do not see blur; compare \
-                           by other features (`--by`)";
-            remarks.push(("samples/frechet", problem.to_owned()));
+            let unseen = "these features do not see what is missing, as pixels do not see blur; \
+                          compare by other features (`--by`)";
+            let problem = match few {
+                Some(_) => {
+                    format!("below that of training images: by chance, with so few, or {unseen}")
+                }
+                None => format!(
+                    "below that of training images, which no honest sample can be: {unseen}"
+                ),
+            };
+            remarks.push(("samples/frechet", problem));
         }
+    }
+    if let (Some(precision), Some(recall)) = (
+        judgement.get("samples/precision"),
+        judgement.get("samples/recall"),
+    ) && precision.value >= PRECISE
+        && recall.value <= MISSING
+    {
+        let problem = "beside hardly any recall: the samples lie among test images, but few of these \
+                       lie among samples; equal or grey ones do that";
+        remarks.push(("samples/precision", problem.to_owned()));
     }
     if judgement
         .get("samples/density")
@@ -518,6 +540,15 @@ mod tests {
         // Fewer training images than samples: their distance is larger by that alone.
         assert_eq!(remarked(&[many(90.0), of_data(106.0, 300)]), [data]);
         assert_eq!(remarked(&[(frechet, 90.0, 60, 60)]), [frechet]);
+        // Of few images it may be chance, and that is said.
+        let few = [(frechet, 90.0, 60, 60), (data, 106.0, 60, 60)];
+        let said = remarks(&judgement(&few));
+        assert!(said[1].1.contains("by chance"), "{said:?}");
+        // Grey samples, which lie among everything and resemble nothing.
+        let (precision, recall) = ("samples/precision", "samples/recall");
+        let grey = |recalled| [(precision, 1.0, 900, 900), (recall, recalled, 900, 900)];
+        assert_eq!(remarked(&grey(0.0)), [precision]);
+        assert!(remarked(&grey(0.4)).is_empty());
         assert_eq!(
             remarked(&[("samples/density", 4.0, 60, 60)]),
             ["samples/density"]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::Device;
 use latentlab_core::{DataInfo, GenerativeModel, Registry};
-use latentlab_data::Dataset;
+use latentlab_data::{Dataset, Summary};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 use toml::Table;
@@ -127,7 +127,8 @@ impl RunModel<'_> {
     /// # Errors
     /// If they cannot be read, or are others.
     pub(crate) fn data(&self, experiment: &Experiment) -> Result<Dataset> {
-        let dataset = open_data(experiment)?;
+        let dataset = open_data(experiment)
+            .map_err(|error| perhaps_moved(error, self.directory, experiment))?;
         check_data(self.directory, &RunRecord::read(self.directory)?, &dataset)?;
         Ok(dataset)
     }
@@ -157,6 +158,21 @@ pub(crate) fn snapshot_of(directory: &Path, best: bool) -> Result<Snapshot> {
     })
 }
 
+/// The error of data that could not be opened, with the way out where nothing is in their place.
+pub(crate) fn perhaps_moved(error: Error, directory: &Path, experiment: &Experiment) -> Error {
+    let place = ["dir", "path"]
+        .iter()
+        .find_map(|key| experiment.data.get(*key)?.as_str());
+    match place {
+        Some(place) if !Path::new(place).exists() => Error::Argument(format!(
+            "{error}; where the data of {} lie now is named with `--set data.dir=DIR` (`data.path` of \
+             a file)",
+            directory.display()
+        )),
+        _ => error,
+    }
+}
+
 /// Refuses data that are not those which the run in `directory` was trained on: a test set that has
 /// grown or was split anew holds training images, and figures on it mean something else.
 ///
@@ -174,8 +190,15 @@ pub(crate) fn check_data(directory: &Path, record: &RunRecord, dataset: &Dataset
         let parts = parts.iter().map(|(name, hash)| format!("{name} {hash}"));
         parts.collect::<Vec<_>>().join(", ")
     };
+    let count = |summary: &Summary| summary.train + summary.validation + summary.test;
+    let counts = match record.data_summary.as_ref().map(count) {
+        Some(then) if then != count(dataset.summary()) => {
+            format!("{then} images then, {} now; ", count(dataset.summary()))
+        }
+        _ => String::new(),
+    };
     Err(Error::Argument(format!(
-        "the data of {} have changed since the run began (SHA-256 then: {}; now: {}): bring back the \
+        "the data of {} have changed since the run began ({counts}SHA-256 then: {}; now: {}): bring back the \
          files as they were, or name where those lie with `--set data.dir=DIR` (`data.path` of a \
          file); for a model of the data as they are now, start a new run, which can take over the \
          parameters of this one with `init_from`",

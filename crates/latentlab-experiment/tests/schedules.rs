@@ -57,7 +57,7 @@ fn more_steps_of_a_schedule_that_ends_are_taken_as_it_is_said() {
         let run = finished(&folder, name, "{ name = 'cosine' }");
         let (code, said) = latentlab(&["resume", text_of(&run), "--steps", "8"]);
         assert_eq!(code, 2, "{said}");
-        assert!(said.contains("steps: 4 before, now 8"), "{said}");
+        assert!(said.contains("another number of steps"), "{said}");
         // What is advised is what works.
         let advice = format!("`--schedule {name}`");
         assert!(said.contains(&advice), "{said}");

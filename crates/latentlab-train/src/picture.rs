@@ -64,17 +64,23 @@ impl Picture {
     /// # Panics
     /// If the picture has no pixel.
     pub fn to_png(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder.write_header().and_then(|mut writer| {
-            writer.write_image_data(self.pixels.as_flattened())?;
-            writer.finish()
-        });
-        written.expect("a picture has at least one pixel, and memory takes every byte");
-        bytes
+        let size = [self.width, self.height];
+        png(size, png::ColorType::Rgb, self.pixels.as_flattened())
     }
+}
+
+/// The bytes of a PNG file of so many columns and rows, at least one.
+fn png([width, height]: [usize; 2], kind: png::ColorType, levels: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
+    encoder.set_color(kind);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(levels)?;
+        writer.finish()
+    });
+    written.expect("a picture has at least one pixel, and memory takes every byte");
+    bytes
 }
 
 #[cfg(test)]

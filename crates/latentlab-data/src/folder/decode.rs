@@ -31,10 +31,11 @@ pub(super) enum Step {
     MadeGrey,
     MadeColour,
     LeftOver,
+    Rounded,
 }
 
 impl Step {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Composed,
         Self::AlphaKept,
         Self::AlphaDropped,
@@ -47,6 +48,7 @@ impl Step {
         Self::MadeGrey,
         Self::MadeColour,
         Self::LeftOver,
+        Self::Rounded,
     ];
 
     /// The step in words.
@@ -64,6 +66,7 @@ impl Step {
             Self::MadeGrey => "colours made grey",
             Self::MadeColour => "grey levels taken as colours",
             Self::LeftOver => "JPEG data left over behind the last pixel, perhaps damaged",
+            Self::Rounded => "of 16 bits, rounded to 8",
         }
     }
 }
@@ -151,6 +154,9 @@ impl Folder {
             }
             _ => None,
         };
+        let kind = decoder.color_type();
+        let bits = kind.bytes_per_pixel() / kind.channel_count();
+        outcome.took(Step::Rounded, bits > 1);
         let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
         drop(bytes);
         let turn = turn.filter(|turn| *turn != Turn::NoTransforms);

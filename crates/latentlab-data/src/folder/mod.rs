@@ -23,6 +23,7 @@ use crate::{
     images::{Images, Loaded, Values, checked_size},
     share::{Divided, Share},
     split::rank,
+    summary::{Note, Notes},
 };
 use decode::{Outcome, Step};
 use listing::{Listing, name_below};
@@ -111,27 +112,27 @@ impl Default for Folder {
 
 impl Folder {
     /// Single pictures from anywhere, `[N, C, H, W]` with values in `[0, 1]`, read as those of the folder
-    /// are: background, orientation, grey, size and fit.
+    /// are: background, orientation, grey, size and fit; and what was done to them.
     ///
     /// # Errors
     /// If there are none, or a file cannot be read, is damaged or no picture.
-    pub fn pictures(&self, files: &[PathBuf]) -> latentlab_core::Result<Tensor> {
+    pub fn pictures(&self, files: &[PathBuf]) -> latentlab_core::Result<(Tensor, Vec<Note>)> {
         self.check_form()?;
         let shape = self.shape();
         let mut values = vec![0; files.len() * shape.pixels()];
         let places = values.par_chunks_exact_mut(shape.pixels()).zip(files);
-        first_error(
-            places
-                .map(|(values, file)| self.decode(file, values))
-                .collect(),
-        )?;
+        let decoded = places.map(|(values, file)| self.decode(file, values));
+        let outcomes = first_error(decoded.collect())?;
+        let mut notes = Notes::default();
+        self.note(files, &outcomes, &mut notes);
         let rows: Vec<u32> = (0..files.len() as u32).collect();
         let images = Images {
             shape,
             values: Values::Bytes(values),
             labels: None,
         };
-        Ok(images.gather(&rows).upload(shape, &Device::Cpu)?.images)
+        let images = images.gather(&rows).upload(shape, &Device::Cpu)?.images;
+        Ok((images, notes.0))
     }
 
     pub(crate) fn load(&self, seed: u64) -> Result<Loaded> {
@@ -150,12 +151,7 @@ impl Folder {
         let Divided { train, test, ranks } = self.divide(share, &listing)?;
         let fingerprint = self.fingerprint(&listing, &outcomes);
         let mut notes = listing.notes;
-        for step in Step::ALL {
-            let taken = listing.files.iter().zip(&outcomes);
-            for (file, _) in taken.filter(|(_, outcome)| outcome.has(step)) {
-                notes.add(step.what(), || name_below(&self.dir, file));
-            }
-        }
+        self.note(&listing.files, &outcomes, &mut notes);
         Ok(Loaded {
             images: Arc::new(Images {
                 shape,
@@ -170,6 +166,16 @@ impl Folder {
             fingerprints: vec![("folder".to_owned(), fingerprint)],
             notes,
         })
+    }
+
+    /// Counts what was done to files.
+    fn note(&self, files: &[PathBuf], outcomes: &[Outcome], notes: &mut Notes) {
+        for step in Step::ALL {
+            let taken = files.iter().zip(outcomes);
+            for (file, _) in taken.filter(|(_, outcome)| outcome.has(step)) {
+                notes.add(step.what(), || name_below(&self.dir, file));
+            }
+        }
     }
 
     fn check(&self) -> Result<()> {

@@ -125,7 +125,11 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
             let batches = pictures.batches(judge.at_once());
             let mut judgement = judge.samples(pictures.places.len(), batches)?;
             judgement.notes.extend(pictures.notes);
-            (folder.display().to_string(), judgement)
+            let beside = match session {
+                Some(_) => "",
+                None => " beside MNIST's test images; name a run to compare with its data",
+            };
+            (format!("{}{beside}", folder.display()), judgement)
         }
         (None, Some((session, step))) => {
             let (name, model) = (&session.experiment.model.name, session.shown());

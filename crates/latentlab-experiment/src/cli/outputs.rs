@@ -75,12 +75,23 @@ pub(super) fn refuse_huge(count: usize, shape: ImageShape, grid: &Grid) -> Resul
 /// whether it moves.
 ///
 /// # Errors
-/// For an ending that is no picture's, a format that cannot move, and a place among the data of the
-/// run.
+/// For an ending that is no picture's, a format that cannot move, a folder that is not there, and a
+/// place among the data of the run.
 pub(super) fn check_place(out: &Path, animated: bool, experiment: &Experiment) -> Result<()> {
     if Format::of(out)? == Format::Jpeg && animated {
         let problem = "--out: a JPEG file does not move; take .png or .gif, or leave --animate out";
         return Err(Error::Argument(problem.to_owned()));
+    }
+    if let Some(folder) = out.parent()
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        let problem = format!(
+            "--out {}: there is no folder {}",
+            out.display(),
+            folder.display()
+        );
+        return Err(Error::Argument(problem));
     }
     refuse_among_data(out, experiment)
 }
@@ -123,7 +134,7 @@ pub(super) fn numbered(folder: &Path, number: usize) -> PathBuf {
 ///
 /// # Errors
 /// If it lies there.
-fn refuse_among_data(file: &Path, experiment: &Experiment) -> Result<()> {
+pub(super) fn refuse_among_data(file: &Path, experiment: &Experiment) -> Result<()> {
     let dir = experiment.data.get("dir").and_then(toml::Value::as_str);
     let Some(data) = dir.and_then(|dir| fs::canonicalize(dir).ok()) else {
         return Ok(());

@@ -17,7 +17,7 @@ use toml::Table;
 use super::say;
 use crate::{
     Error, Result, RunRecord,
-    figures::{last_values, number},
+    figures::{differently_judged, last_values, number},
     glossary::look_up,
     overrides::{differing_keys, flatten},
     run_dir::standing,
@@ -151,9 +151,34 @@ pub(super) fn list_runs(folder: &Path, columns: &Columns, json: bool) -> Result<
         true => runs
             .iter()
             .for_each(|run| say(in_json(run, &shown).to_string())),
-        false => in_words(&runs, &shown).into_iter().for_each(say),
+        false => {
+            in_words(&runs, &shown).into_iter().for_each(say);
+            if let Some(note) = note(&runs, &shown) {
+                say(format!("note: {note}"));
+            }
+        }
     }
     Ok(0)
+}
+
+/// What to know before the figures that are shown are compared.
+fn note(runs: &[Run], columns: &[String]) -> Option<&'static str> {
+    let measured = |column: &&String| column.starts_with("samples/") || column.starts_with("test/");
+    let measured: Vec<&String> = columns.iter().filter(measured).collect();
+    let is_of_samples = measured.iter().any(|column| column.starts_with("samples/"));
+    let compared = runs.iter().filter(|run| {
+        measured
+            .iter()
+            .any(|column| run.figures.contains_key(*column))
+    });
+    differently_judged(compared.filter_map(|run| {
+        let record = run.record.as_ref().ok()?;
+        let features = run
+            .keys
+            .get("evaluate.features")
+            .and_then(toml::Value::as_str);
+        Some((&record.data[..], features.filter(|_| is_of_samples)))
+    }))
 }
 
 /// The keys in which runs differ.

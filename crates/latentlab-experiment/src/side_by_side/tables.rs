@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{name, side::Side};
 use crate::{
     Verdict,
-    figures::{grouped, number},
+    figures::{differently_judged, grouped, number},
     markup::escape,
     overrides::differing_keys,
     page::fold,
@@ -62,9 +62,16 @@ pub(super) fn figures(sides: &[Side]) -> String {
             ));
         }
     }
+    let judged = sides.iter().map(|side| {
+        let evaluate = side.config.get("evaluate");
+        let features = evaluate.and_then(|evaluate| evaluate.get("features")?.as_str());
+        (&side.record.data[..], features)
+    });
+    let note =
+        differently_judged(judged).map_or(String::new(), |note| format!("<p>Note: {note}.</p>\n"));
     match all.is_empty() {
         true => folded,
-        false => table(&columns("figure", sides), &all) + &folded,
+        false => note + &table(&columns("figure", sides), &all) + &folded,
     }
 }
 

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Error, Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
     figures::{last_values, number, steps_before},
+    judgement::MANY,
     latent_map,
     plots::{animation, plots},
     report::report,
@@ -31,6 +32,8 @@ pub struct Ended {
     pub summary: Summary,
     /// Why it ended.
     pub reason: StopReason,
+    /// How many test images its figures are of, at most.
+    pub test_images: usize,
     /// What was expected of it, with what came.
     pub expectations: Vec<(Expectation, Option<f64>)>,
 }
@@ -69,6 +72,10 @@ impl Ended {
                 text.push_str(&format!("\n  {name:<28} {value}"));
                 if let Some(step) = self.summary.recorded_at.get(name) {
                     text.push_str(&format!(" (step {step})"));
+                }
+                if name == "samples/frechet" && self.test_images < MANY {
+                    let count = self.test_images;
+                    text.push_str(&format!(" ({count} test images are few for a distance)"));
                 }
             }
         }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use latentlab_core::Registry;
-use latentlab_data::{DataConfig, Loader};
+use latentlab_data::{DataConfig, Loader, Split};
 use latentlab_train::{
     CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
     observers::{MetricsFile, read_metrics, surely_saved},
@@ -28,8 +28,12 @@ pub use resume::{Reschedule, read_experiment, resumable};
 
 use crate::{
     Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status, Taken,
-    data_info, error::guarded, evaluation::Evaluation, initial::initialise, logging, run_dir,
-    run_model::check_data,
+    data_info,
+    error::guarded,
+    evaluation::Evaluation,
+    initial::initialise,
+    logging, run_dir,
+    run_model::{check_data, perhaps_moved},
 };
 use finish::{Ending, finish, saved_at_end};
 use named::check_figures;
@@ -127,7 +131,9 @@ pub fn resume_with(
     interrupted: &AtomicBool,
 ) -> Result<Ended> {
     let (experiment, changed) = resumable(directory, changes, reschedule, registry)?;
-    let mut prepared = Prepared::again(experiment, registry)?;
+    let data = experiment.clone();
+    let mut prepared = Prepared::again(experiment, registry)
+        .map_err(|error| perhaps_moved(error, directory, &data))?;
     let directory = RunDir::open(directory)?;
     let mut record = RunRecord::read(directory.path())?;
     check_data(directory.path(), &record, &prepared.session.dataset)?;
@@ -293,6 +299,8 @@ impl Prepared {
             steps: (trainer.steps() - from, trainer.steps()),
             seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
         };
+        let test_images = session.dataset.len(Split::Test);
+        let test_images = test_images.min(session.experiment.evaluate.images);
         let finished = guarded(name, || finish(&session, directory, record, &ending));
         // What ended the training says more than what then went wrong with the report.
         let directory = directory.path().to_owned();
@@ -303,6 +311,7 @@ impl Prepared {
                     directory,
                     summary,
                     reason: outcome.reason,
+                    test_images,
                     expectations: session.experiment.expect.into_iter().zip(came).collect(),
                 })
             }

@@ -105,19 +105,18 @@ pub fn resumable(
     if harmful.is_empty() {
         return Ok((experiment, found));
     }
-    let steps = found.iter().any(|found| found.key == "steps");
-    let hint = match ends && steps && reschedule.is_none() {
-        true => {
-            "\nthe learning rate ends with the run: say what becomes of it with `--schedule \
-                 stretch` (it ends with the new number of steps, as if it had done so from the \
-                 start) or `--schedule restart` (it begins anew after the steps that are taken)"
-        }
-        false => "",
-    };
+    if ends && reschedule.is_none() && harmful.len() == 1 && harmful[0].starts_with("  steps: ") {
+        return Err(Error::Argument(format!(
+            "the learning rate of {} ends with the run: with another number of steps say what becomes \
+             of it, `--schedule stretch` (it ends with the new number of steps, as if it had done so \
+             from the start) or `--schedule restart` (it begins anew after the steps that are taken)",
+            directory.display()
+        )));
+    }
     Err(Error::Argument(format!(
         "{} cannot go on with another configuration:\n{}\nstart a new run for that, which can take \
          over the parameters of this one with `init_from`; only what is recorded, how long it goes \
-         on, where the data lie, on which device and how many threads may change{hint}",
+         on, where the data lie, on which device and how many threads may change",
         directory.display(),
         harmful.join("\n"),
     )))
@@ -129,6 +128,11 @@ fn change_schedules(
     reschedule: Reschedule,
 ) -> Result<()> {
     let taken = snapshot_of(directory, false)?.step;
+    if taken >= experiment.steps {
+        let problem =
+            format!("--schedule: all {taken} steps are taken; give more of them with --steps");
+        return Err(Error::Argument(problem));
+    }
     let training = experiment.training();
     let changed = training.with_schedules(|schedule| match reschedule {
         Reschedule::Stretch => schedule.stretched(),

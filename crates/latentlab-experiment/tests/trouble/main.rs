@@ -30,6 +30,8 @@ use process::{Started, wait_for};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_latentlab");
 /// Enough for the trouble to come midway.
 const STEPS: &str = "100";
+/// Steps between two checkpoints.
+const EVERY: u64 = 10;
 
 /// The program with what all its runs here have in common.
 fn latentlab(arguments: &[&dyn AsRef<OsStr>]) -> Command {
@@ -46,7 +48,7 @@ fn start(out: &Path) -> Command {
         "model.config.discriminator.hidden=[64]",
         "samples.every=50",
         "evaluate.every=50",
-        "checkpoint.every=10",
+        &format!("checkpoint.every={EVERY}"),
     ] {
         command.args(["--set", set]);
     }
@@ -103,14 +105,32 @@ impl Halted {
         let process = Started(command.spawn().unwrap());
         wait_for("a checkpoint", || run.join("checkpoints/LATEST").exists());
         let halted = Self(process);
-        halted.send("-STOP");
+        halted.stop();
         // Not within a save, whose files it would be that are then missed.
         while is_saving(run) {
             halted.send("-CONT");
             thread::sleep(Duration::from_millis(3));
-            halted.send("-STOP");
+            halted.stop();
         }
         halted
+    }
+
+    /// Stops it, and returns when all its threads stand still: on a busy machine that takes a while.
+    fn stop(&self) {
+        self.send("-STOP");
+        let tasks = PathBuf::from(format!("/proc/{}/task", self.0.0.id()));
+        let stands = |task: fs::DirEntry| {
+            let state = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            // `pid (name) state …`; one that has ended in between has none.
+            let state = state.rsplit_once(") ").map_or("T", |(_, rest)| rest);
+            state.starts_with('T')
+        };
+        wait_for("its threads to stand still", || {
+            match fs::read_dir(&tasks) {
+                Ok(tasks) => tasks.flatten().all(stands),
+                Err(_) => true,
+            }
+        });
     }
 
     fn send(&self, signal: &str) {
@@ -155,12 +175,23 @@ fn content(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Whether a checkpoint of the run is half there.
+/// Whether a checkpoint of the run is half there, there and not yet the latest, or about to be made:
+/// the record of its step is written before.
 fn is_saving(run: &Path) -> bool {
-    let entries = fs::read_dir(run.join("checkpoints")).unwrap();
-    let mut names = entries.map(|entry| entry.unwrap().file_name());
-    names.any(|name| {
-        let name = name.to_string_lossy();
-        name.starts_with('.') || name.ends_with(".tmp")
-    })
+    let checkpoints = run.join("checkpoints");
+    let entries = fs::read_dir(&checkpoints).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    let names: Vec<String> = names.collect();
+    let latest = fs::read_to_string(checkpoints.join("LATEST")).unwrap();
+    let newest = names.iter().filter(|name| name.starts_with("step-")).max();
+    let is_half = |name: &String| name.starts_with('.') || name.ends_with(".tmp");
+    let records = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let recorded = records.lines().filter_map(|line| {
+        let record: serde_json::Value = serde_json::from_str(line).ok()?;
+        record["step"].as_u64().filter(|step| step % EVERY == 0)
+    });
+    let due = recorded.last().map(|step| format!("step-{step:06}"));
+    names.iter().any(is_half)
+        || newest.is_none_or(|newest| newest.as_str() != latest.trim())
+        || due.is_none_or(|due| due != latest.trim())
 }

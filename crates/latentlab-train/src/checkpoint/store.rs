@@ -89,15 +89,22 @@ impl CheckpointStore {
 
     /// Writes a checkpoint, makes the one of step `best` the best if it is there, removes those that
     /// `retention` does not keep, and makes the new one the latest.
+    ///
+    /// # Errors
+    /// If that fails; what the guard says then is the reason.
     pub fn save(
         &self,
         snapshot: &Snapshot,
         best: Option<u64>,
         retention: &Retention,
     ) -> Result<()> {
-        if let Some(Guard(guard)) = &self.guard {
-            guard()?;
-        }
+        let guard = || self.guard.as_ref().map_or(Ok(()), |Guard(guard)| guard());
+        guard()?;
+        self.write(snapshot, best, retention)
+            .map_err(|error| guard().err().unwrap_or(error))
+    }
+
+    fn write(&self, snapshot: &Snapshot, best: Option<u64>, retention: &Retention) -> Result<()> {
         disk::make_directory(&self.directory)?;
         let name = name_of(snapshot.step);
         let unfinished = self.directory.join(format!("{UNFINISHED}{name}"));

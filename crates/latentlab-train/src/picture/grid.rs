@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::Error as CoreError;
+use png::ColorType;
 
-use super::Picture;
+use super::{Picture, png};
 use crate::Result;
 
 const GREY: [u8; 3] = [128, 128, 128];
@@ -14,20 +15,20 @@ const SMALL: usize = 64;
 const MOST_SCALE: usize = 64;
 /// Pixels of a picture, at most: 3 GiB of memory.
 const MOST_PIXELS: usize = 1 << 30;
-/// Channels that a picture can show: red, green, blue and what is seen through.
+/// Channels that a picture can show: red, green, blue and alpha.
 const MOST_CHANNELS: usize = 4;
 
 /// How images are drawn.
 ///
 /// Values in `[0, 1]` are drawn; what exceeds them is clipped, and what is no number is black. What a
-/// pixel looks like depends on its number of channels:
+/// pixel looks like depends on its number of channels, as in PNG files:
 ///
 /// | channels | are shown as |
 /// | --- | --- |
 /// | 1 | grey |
-/// | 2 | red and green, without blue |
+/// | 2 | grey and alpha (1 is opaque), on white |
 /// | 3 | red, green and blue |
-/// | 4 | red, green, blue and alpha (1 is opaque), on white |
+/// | 4 | red, green, blue and alpha, on white |
 /// | more | the first three as red, green and blue |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -123,21 +124,38 @@ impl Grid {
         self.lay_out(&images, &cells)
     }
 
-    /// Each of the images `[N, C, H, W]` as a picture of its own: without a frame, and at its own size
-    /// unless a scale is given.
+    /// Each of the images `[N, C, H, W]` as the bytes of a PNG file of its own: without a frame, at its
+    /// own size unless a scale is given, and with alpha where it has any.
     ///
     /// # Errors
     /// As [`draw`](Self::draw).
-    pub fn each(&self, images: &Tensor) -> Result<Vec<Picture>> {
-        let alone = Self {
-            columns: 1,
-            scale: Some(self.scale.unwrap_or(1)),
-            frame: false,
-            channels: self.channels.clone(),
+    pub fn each(&self, images: &Tensor) -> Result<Vec<Vec<u8>>> {
+        let images = Images::new(images, self)?;
+        let scale = self.scale.unwrap_or(1);
+        let (width, height) = (images.width * scale, images.height * scale);
+        let kind = match images.shown.len() {
+            2 => ColorType::GrayscaleAlpha,
+            4 => ColorType::Rgba,
+            _ => ColorType::Rgb,
         };
-        let images = Images::new(images, &alone)?;
-        let pictures = (0..images.count).map(|index| alone.lay_out(&images, &[Some(index)]));
-        pictures.collect()
+        require_size(width, height)?;
+        let file = |image| {
+            let mut levels = Vec::with_capacity(width * height * kind.samples());
+            for place in 0..width * height {
+                let (row, column) = (place / width / scale, place % width / scale);
+                match kind {
+                    ColorType::Rgb => levels.extend(images.colour(image, row, column)),
+                    _ => levels.extend(
+                        images
+                            .shown
+                            .iter()
+                            .map(|channel| level(images.value(image, *channel, row, column))),
+                    ),
+                }
+            }
+            png([width, height], kind, &levels)
+        };
+        Ok((0..images.count).map(file).collect())
     }
 
     /// The images of `cells`, row by row.
@@ -149,16 +167,7 @@ impl Grid {
         let (tile_width, tile_height) = (width * scale + line, height * scale + line);
         let rows = cells.len().div_ceil(self.columns);
         let (all_width, all_height) = (self.columns * tile_width + line, rows * tile_height + line);
-        if all_width
-            .checked_mul(all_height)
-            .is_none_or(|pixels| pixels > MOST_PIXELS)
-        {
-            let problem = format!(
-                "a picture of {all_width}x{all_height} pixels is too large: take fewer images or a \
-                 smaller scale"
-            );
-            return Err(CoreError::Data(problem).into());
-        }
+        require_size(all_width, all_height)?;
         let mut picture = Picture::new(all_width, all_height, GREY);
         for (place, image) in cells.iter().enumerate() {
             let Some(image) = *image else { continue };
@@ -226,21 +235,43 @@ impl Images {
     }
 
     fn colour(&self, image: usize, row: usize, column: usize) -> [u8; 3] {
-        let value = |channel: usize| {
-            let plane = image * self.channels + channel;
-            self.values[(plane * self.height + row) * self.width + column].clamp(0.0, 1.0)
+        let value = |channel| self.value(image, channel, row, column);
+        let on_white = |colour: [usize; 3], alpha| {
+            let alpha = value(alpha);
+            colour.map(|channel| level(value(channel) * alpha + (1.0 - alpha)))
         };
-        let level = |value: f32| (value * 255.0).round() as u8;
         match self.shown[..] {
             [grey] => [level(value(grey)); 3],
-            [red, green] => [level(value(red)), level(value(green)), 0],
-            [red, green, blue, alpha] => {
-                let alpha = value(alpha);
-                [red, green, blue].map(|channel| level(value(channel) * alpha + (1.0 - alpha)))
-            }
+            [grey, alpha] => on_white([grey; 3], alpha),
+            [red, green, blue, alpha] => on_white([red, green, blue], alpha),
             ref more => [more[0], more[1], more[2]].map(|channel| level(value(channel))),
         }
     }
+
+    /// A value in `[0, 1]`.
+    fn value(&self, image: usize, channel: usize, row: usize, column: usize) -> f32 {
+        let plane = image * self.channels + channel;
+        self.values[(plane * self.height + row) * self.width + column].clamp(0.0, 1.0)
+    }
+}
+
+/// # Errors
+/// If so many columns and rows are more than memory should be taken for.
+fn require_size(width: usize, height: usize) -> Result<()> {
+    match width.checked_mul(height) {
+        Some(pixels) if pixels <= MOST_PIXELS => Ok(()),
+        _ => {
+            let problem = format!(
+                "a picture of {width}x{height} pixels is too large: take fewer images or a smaller \
+                 scale"
+            );
+            Err(CoreError::Data(problem).into())
+        }
+    }
+}
+
+fn level(value: f32) -> u8 {
+    (value * 255.0).round() as u8
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ mod interpolate;
 mod reconstruct;
 mod sample;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
 
 use candle_core::Tensor;
 use clap::Args;
@@ -83,7 +86,12 @@ impl Own {
     fn read(&self, trained: &Trained, files: &[PathBuf]) -> Result<Tensor> {
         let source = DataConfig::from_table(&trained.experiment.data)?.source;
         let reader = own_pictures::reader(&source, &trained.info, self.background)?;
-        Ok(reader.pictures(files)?.to_device(&trained.device)?)
+        let (pictures, notes) = reader.pictures(files)?;
+        for note in notes {
+            // A closed stream hears nothing.
+            let _ = writeln!(io::stderr(), "note: of the pictures, {note}");
+        }
+        Ok(pictures.to_device(&trained.device)?)
     }
 }
 

@@ -5,14 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use latentlab_core::{Registry, Sample};
 use latentlab_tensor::Rng;
-use latentlab_train::picture::{Timing, write};
+use latentlab_train::durable;
 
 use super::{CHUNK, MOST, Which, cannot, within};
 use crate::{
     Error, Result, Trained,
     batches::{at_once, in_batches},
     cli::{
-        outputs::{Look, check_place, empty_folder, numbered, refuse_huge, write_picture},
+        outputs::{
+            Look, check_place, empty_folder, numbered, refuse_among_data, refuse_huge,
+            write_picture,
+        },
         say,
     },
     drawing::are_pictures,
@@ -91,7 +94,7 @@ fn sample_each(
         return Err(Error::Argument(problem.to_owned()));
     }
     let (count, shape) = (arguments.count, trained.info.shape);
-    check_place(&numbered(folder, 0), false, &trained.experiment)?;
+    refuse_among_data(&numbered(folder, 0), &trained.experiment)?;
     let grid = arguments.look.grid(1, shape)?;
     empty_folder(folder)?;
     let latent = sampler.prior(count, &mut stream(arguments))?;
@@ -100,8 +103,7 @@ fn sample_each(
         let some = latent.narrow(0, start, size.min(count - start))?;
         let pictures = grid.each(&sampler.generate(&some, None)?)?;
         for (place, picture) in pictures.into_iter().enumerate() {
-            let file = numbered(folder, start + place);
-            write(&file, &[picture], Timing::default())?;
+            durable::replace(&numbered(folder, start + place), &picture)?;
         }
     }
     let (folder, step) = (folder.display(), trained.step);

@@ -15,7 +15,11 @@ fn ramp(shape: (usize, usize, usize, usize)) -> Tensor {
 fn pixel(channels: &[f32], grid: &Grid) -> [u8; 3] {
     let image = Tensor::new(channels, &Device::Cpu).unwrap();
     let image = image.reshape((1, channels.len(), 1, 1)).unwrap();
-    grid.each(&image).unwrap()[0].pixel(0, 0).unwrap()
+    let alone = Grid {
+        frame: false,
+        ..grid.clone()
+    };
+    alone.draw(&image).unwrap().pixel(0, 0).unwrap()
 }
 
 fn refusal(grid: &Grid, images: &Tensor) -> String {
@@ -76,27 +80,59 @@ fn each_image_is_a_picture_of_its_own() {
     let pictures = Grid::new(1).each(&images).unwrap();
     assert_eq!(pictures.len(), 3);
     for (index, picture) in pictures.iter().enumerate() {
-        assert_eq!((picture.width(), picture.height()), (4, 2));
         let image = images.narrow(0, index, 1).unwrap();
         let plain = Grid {
             scale: Some(1),
             frame: false,
             ..Grid::new(1)
         };
-        assert_eq!(&plain.draw(&image).unwrap(), picture);
+        assert_eq!(&plain.draw(&image).unwrap().to_png(), picture);
     }
     let large = Grid {
         scale: Some(5),
         ..Grid::new(1)
     };
-    assert_eq!(large.each(&images).unwrap()[0].width(), 20);
+    let (size, _, _) = decoded(&large.each(&images).unwrap()[0]);
+    assert_eq!(size, (20, 10));
+}
+
+/// Columns and rows, kind and levels of a PNG file.
+fn decoded(bytes: &[u8]) -> ((u32, u32), ColorType, Vec<u8>) {
+    let decoder = ::png::Decoder::new(std::io::Cursor::new(bytes));
+    let mut reader = decoder.read_info().unwrap();
+    let mut levels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut levels).unwrap();
+    ((info.width, info.height), info.color_type, levels)
+}
+
+#[test]
+fn an_image_alone_keeps_its_alpha() {
+    let file = |channels: &[f32], grid: &Grid| {
+        let image = Tensor::new(channels, &Device::Cpu).unwrap();
+        let image = image.reshape((1, channels.len(), 1, 1)).unwrap();
+        decoded(&grid.each(&image).unwrap()[0])
+    };
+    let all = Grid::new(1);
+    let (_, kind, levels) = file(&[0.2, 0.5], &all);
+    assert_eq!((kind, levels), (ColorType::GrayscaleAlpha, vec![51, 128]));
+    let (_, kind, levels) = file(&[1.0, 0.0, 0.2, 0.5], &all);
+    assert_eq!((kind, levels), (ColorType::Rgba, vec![255, 0, 51, 128]));
+    let opaque = Grid {
+        channels: Some(vec![0, 1, 2]),
+        scale: Some(2),
+        ..all
+    };
+    let (size, kind, levels) = file(&[1.0, 0.0, 0.2, 0.5], &opaque);
+    assert_eq!((size, kind), ((2, 2), ColorType::Rgb));
+    assert_eq!(levels, [255, 0, 51].repeat(4));
 }
 
 #[test]
 fn channels_are_shown_as_the_table_says() {
     let all = Grid::new(1);
     assert_eq!(pixel(&[0.5], &all), [128; 3]);
-    assert_eq!(pixel(&[1.0, 0.5], &all), [255, 128, 0]);
+    assert_eq!(pixel(&[0.0, 0.5], &all), [128; 3]);
+    assert_eq!(pixel(&[0.2, 1.0], &all), [51; 3]);
     assert_eq!(pixel(&[1.0, 0.5, -3.0], &all), [255, 128, 0]);
     assert_eq!(pixel(&[1.0, 0.0, 0.2, 1.0], &all), [255, 0, 51]);
     assert_eq!(pixel(&[1.0, 0.0, 0.2, 0.0], &all), WHITE);
@@ -111,7 +147,7 @@ fn chosen_channels_are_shown_as_images_of_these() {
     let bands: Vec<f32> = (0..13).map(|band| band as f32 / 12.0).collect();
     for (chosen, colour) in [
         (vec![12], [255; 3]),
-        (vec![12, 6], [255, 128, 0]),
+        (vec![0, 6], [128; 3]),
         (vec![3, 2, 1], [64, 43, 21]),
         (vec![12, 0, 12, 6], [255, 128, 255]),
     ] {
