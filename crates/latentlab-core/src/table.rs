@@ -98,6 +98,29 @@ mod tests {
         Batch,
     }
 
+    #[derive(Debug, Deserialize)]
+    #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+    #[allow(dead_code)]
+    enum Plan {
+        Flat { warmup: u64 },
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Rate {
+        plan: Plan,
+    }
+
+    #[test]
+    fn a_key_that_another_kind_of_table_has_is_told_by_its_whole_path() {
+        let table = "plan = { name = 'flat', warmup = 3, final = 0.1 }"
+            .parse()
+            .unwrap();
+        let error = from_table::<Rate>("rate", table).unwrap_err().to_string();
+        let message = "`rate.plan.final`: there is no such key; known: warmup";
+        assert!(error.contains(message), "{error}");
+    }
+
     fn refusal(field: &str, text: &str) -> String {
         let table = text.parse().expect("valid TOML");
         from_table::<Layer>(field, table).unwrap_err().to_string()

@@ -51,6 +51,20 @@ fn params(run: &Path) -> BTreeMap<String, Vec<f32>> {
         .collect()
 }
 
+#[test]
+fn a_run_of_another_model_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    start(experiment(""), &first).unwrap();
+    let base = experiment("").to_table().unwrap();
+    let config = "init_from = 'DIR'\nmodel = { name = 'vae' }";
+    let changes = config.replace("DIR", first.to_str().unwrap());
+    let other = Experiment::resolve(&base, &changes.parse().unwrap(), &registry()).unwrap();
+    let error = start(other, &second).unwrap_err().to_string();
+    assert!(error.contains("is a `ae`, this one a `vae`"), "{error}");
+    assert!(!second.exists());
+}
+
 /// That a run's first step left its parameters where they were: the rate is nothing.
 const STILL: &str = "steps = 1\noptimizer = { name = 'sgd', lr = 1e-30 }";
 

@@ -46,6 +46,28 @@ fn folder() -> TempDir {
 }
 
 #[test]
+fn figures_that_do_not_compare_are_said_not_to() {
+    let folder = folder();
+    let place = folder.path();
+    for (name, train) in [("more", "64"), ("less", "32")] {
+        let set = format!("data.train={train}");
+        succeed(
+            place,
+            &["experiment", "small.toml", "--name", name, "--set", &set],
+        );
+    }
+    let note = "these runs have different data";
+    let runs = ["runs/small/more", "runs/small/less"];
+    let said = succeed(place, &["list", "runs", "--sort", "test/squared_error"]);
+    assert!(said.contains(&format!("note: {note}")), "{said}");
+    let said = succeed(place, &["list", "runs", "--sort", "model.config.latent"]);
+    assert!(!said.contains(note), "{said}");
+    succeed(place, &["compare", runs[0], runs[1], "--out", "both.html"]);
+    let page = fs::read_to_string(place.join("both.html")).unwrap();
+    assert!(page.contains(note));
+}
+
+#[test]
 fn runs_are_called_as_they_were_named_and_listed_with_what_differs() {
     let folder = folder();
     let place = folder.path();
@@ -87,6 +109,7 @@ fn runs_are_called_as_they_were_named_and_listed_with_what_differs() {
             "directory"
         ]
     );
+    assert_eq!(lines.len(), 3, "equal data, no note: {said}");
     let ends = [words(1), words(2)].map(|words| words[4..].join(" "));
     assert!(ends.contains(&"2 runs/small/wide".to_owned()), "{said}");
     assert!(ends.contains(&"1 runs/small/narrow".to_owned()), "{said}");

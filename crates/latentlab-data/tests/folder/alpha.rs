@@ -48,7 +48,13 @@ fn grey_with_alpha_and_sixteen_bits_are_composed_too() {
     assert_eq!(bytes(&read(&grey.into(), keys())), [216]);
     let deep = ImageBuffer::from_pixel(1, 1, LumaA([60u16 * 257, 51 * 257]));
     let deep = DynamicImage::ImageLumaA16(deep);
-    assert_eq!(bytes(&read(&deep, keys())), [216]);
+    let deep = read(&deep, keys());
+    assert_eq!(bytes(&deep), [216]);
+    let said = notes(&deep);
+    assert!(
+        said.contains(&"of 16 bits, rounded to 8: 1 (1.png)".to_owned()),
+        "{said:?}"
+    );
     let colours = ImageBuffer::from_pixel(1, 1, Rgba([65_535u16, 0, 0, 13_107]));
     let keys = toml::toml! { height = 1 width = 1 background = "black" };
     assert_eq!(

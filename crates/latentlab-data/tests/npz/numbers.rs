@@ -72,7 +72,11 @@ fn a_scale_says_which_numbers_are_black_and_white() {
     let (found, said) = pixels("|u1", &[0, 1], "unit").unwrap();
     assert_eq!(found, [0.0, 1.0]);
     assert_eq!(said, ["values taken from 0 and 1: 1"]);
-    // What is most likely a mistake is said.
+    // What is a mistake is refused, and what most likely is one is said.
+    let message = pixels("<f4", &[0, 1], "byte").unwrap_err().to_string();
+    assert!(message.contains("leave scale = \"byte\" out"), "{message}");
+    let (_, said) = pixels("<f4", &[0, 1], "signed").unwrap();
+    assert!(said[0].contains("though none is below 0"), "{said:?}");
     let (_, said) = pixels("<i8", &[0, 1], "auto").unwrap();
     assert!(
         said[0].contains("scale = \"unit\" makes 1 white"),

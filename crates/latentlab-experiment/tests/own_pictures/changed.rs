@@ -76,7 +76,10 @@ fn data_that_have_moved_are_named_and_held_to_their_hash() {
     fs::rename(album.pictures(), &elsewhere).unwrap();
     let set = format!("data.dir={}", elsewhere.display());
     let (run, out) = (text(&run), album.path("out.png"));
-    failure(&["evaluate", run]);
+    for call in [&["evaluate", run][..], &["resume", run, "--steps", "4"]] {
+        let (_, errors) = failure(call);
+        assert!(errors.contains("`--set data.dir=DIR`"), "{errors}");
+    }
     success(&["evaluate", run, "--set", &set]);
     success(&["reconstruct", run, "--out", text(&out), "--set", &set]);
     success(&["resume", run, "--steps", "4", "--set", &set]);
@@ -91,6 +94,7 @@ fn data_that_have_moved_are_named_and_held_to_their_hash() {
     fs::remove_file(elsewhere.join("picture-003.png")).unwrap();
     let (_, errors) = failure(&["evaluate", run, "--set", &set]);
     assert!(errors.contains("have changed"), "{errors}");
+    assert!(errors.contains("24 images then, 23 now"), "{errors}");
 }
 
 #[test]

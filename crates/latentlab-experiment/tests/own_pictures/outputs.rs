@@ -123,6 +123,32 @@ fn each_sample_is_a_file_of_its_own() {
 }
 
 #[test]
+fn samples_keep_the_alpha_that_their_data_kept() {
+    let album = Album::new(12, 8);
+    let run = album.train("gan", 8, &["--set", "data.background=keep"]);
+    let folder = album.path("each");
+    success(&[
+        "sample",
+        text(&run),
+        "--count",
+        "10",
+        "--each",
+        text(&folder),
+    ]);
+    let file = fs::File::open(folder.join("000000.png")).unwrap();
+    let reader = png::Decoder::new(std::io::BufReader::new(file))
+        .read_info()
+        .unwrap();
+    assert_eq!(reader.info().color_type, png::ColorType::Rgba);
+    // So that they are judged as the samples that they are: both draws begin with the same vectors.
+    let said = success(&["evaluate", text(&run), "--against", text(&folder)]);
+    assert!(!said.contains("note: of the pictures, grey"), "{said}");
+    let (code, errors) = failure(&["sample", text(&run), "--out", text(&album.path("no/s.png"))]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("there is no folder"), "{errors}");
+}
+
+#[test]
 fn a_walk_moves_there_and_back() {
     let album = Album::new(12, 8);
     let run = album.train("vae", 8, &[]);

@@ -17,6 +17,8 @@ fn pictures_of_any_size_are_reconstructed_and_walked_between() {
     let (run, out) = (text(&run), text(&out));
     let said = success(&["reconstruct", run, "--image", &first, &second, "--out", out]);
     assert!(said.contains("pixels"), "{said}");
+    let note = "of the pictures, resized to fewer pixels: 2";
+    assert!(said.contains(note), "{said}");
     success(&[
         "interpolate",
         run,
