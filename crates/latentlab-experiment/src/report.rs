@@ -146,7 +146,8 @@ fn data(record: &RunRecord) -> String {
         Some((what, said)) => (what, said.to_owned()),
         None => (line, String::new()),
     });
-    page::section("Data", &table(&lines.collect::<Vec<_>>()))
+    let table = table(&lines.collect::<Vec<_>>());
+    page::section("Data", &format!("<div class=\"said\">\n{table}</div>\n"))
 }
 
 fn configuration(config: &Table) -> String {
