@@ -107,7 +107,7 @@ proptest! {
         (kernel, stride) in (2usize..5, 1usize..4),
         (padding, output_padding) in (0usize..2, 0usize..2),
     ) {
-        prop_assume!(output_padding < stride);
+        let output_padding = output_padding.min(stride - 1);
         let store = store(seed);
         let config = layers::ConvTranspose2dConfig {
             kernel,

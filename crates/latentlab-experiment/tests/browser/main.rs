@@ -150,7 +150,8 @@ fn a_report_is_silent_fits_a_phone_and_its_slider_changes_the_picture() {
             "Reconstructions",
             "Latent space",
             "Final figures",
-            "Curves"
+            "Curves",
+            "Data"
         ])
     );
     let large = "document.querySelector('.pictures > figure img').src";
