@@ -186,11 +186,11 @@ fn is_saving(run: &Path) -> bool {
     let newest = names.iter().filter(|name| name.starts_with("step-")).max();
     let is_half = |name: &String| name.starts_with('.') || name.ends_with(".tmp");
     let records = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let recorded = records.lines().filter_map(|line| {
+    let mut recorded = records.lines().filter_map(|line| {
         let record: serde_json::Value = serde_json::from_str(line).ok()?;
         record["step"].as_u64().filter(|step| step % EVERY == 0)
     });
-    let due = recorded.last().map(|step| format!("step-{step:06}"));
+    let due = recorded.next_back().map(|step| format!("step-{step:06}"));
     names.iter().any(is_half)
         || newest.is_none_or(|newest| newest.as_str() != latest.trim())
         || due.is_none_or(|due| due != latest.trim())
