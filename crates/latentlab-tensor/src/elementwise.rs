@@ -28,7 +28,9 @@ pub(crate) fn add(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     if !is_for(&[a, b]) || a.dims() != b.dims() || !a.is_contiguous() || !b.is_contiguous() {
         return Ok((a + b)?.detach());
     }
-    let mut sum = overwritten(a.elem_count());
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is written as a whole.
+    let mut sum = unsafe { overwritten(a.elem_count()) };
     {
         let (a, b) = (view(a)?, view(b)?);
         let (a, b): (&[f32], &[f32]) = (&a, &b);
@@ -53,7 +55,9 @@ impl CustomOp1 for Affine {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let x = contiguous(x, layout)?;
         let (factor, shift) = (self.factor as f32, self.shift as f32);
-        let mut y = overwritten(x.len());
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: each part is written as a whole.
+        let mut y = unsafe { overwritten(x.len()) };
         pool::for_each_part(&mut y, TASK, |index, y| {
             let start = index * TASK;
             write_affine(&x[start..start + y.len()], factor, shift, y);

@@ -48,7 +48,9 @@ impl CustomOp3 for Draw {
         let mu = contiguous(mu, mu_layout)?;
         let log_var = contiguous(log_var, log_var_layout)?;
         let noise = contiguous(noise, noise_layout)?;
-        let mut z = overwritten(mu.len());
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: `write_draws` writes every value.
+        let mut z = unsafe { overwritten(mu.len()) };
         write_draws(mu, log_var, noise, &mut z);
         Ok((CpuStorage::F32(z), mu_layout.shape().clone()))
     }
@@ -65,7 +67,9 @@ impl CustomOp3 for Draw {
         if is_final_backward() && !noise.track_op() {
             let by_log_var = || {
                 let gradient = gradient.contiguous()?;
-                let mut slopes = overwritten(gradient.elem_count());
+                #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+                // SAFETY: `write_slopes` writes every value.
+                let mut slopes = unsafe { overwritten(gradient.elem_count()) };
                 write_slopes(
                     &view(log_var)?,
                     &view(noise)?,

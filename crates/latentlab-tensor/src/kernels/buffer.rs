@@ -11,25 +11,26 @@ pub fn is_for(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(is_for)
 }
 
-/// A vector of `count` values that the caller overwrites, every one, before it reads any.
+/// New memory for `count` values, which hold anything.
 ///
 /// Zeroing it first would cost as much as many a kernel. In debug builds it is full of NaN, so
 /// that a value that was forgotten shows.
-pub fn overwritten(count: usize) -> Vec<f32> {
+///
+/// # Safety
+/// The caller writes every value before it, or anybody it hands the vector to, reads it.
+#[allow(
+    unsafe_code,
+    reason = "zeroing memory that is overwritten costs a pass over it"
+)]
+#[allow(clippy::uninit_vec, reason = "as above")]
+pub unsafe fn overwritten(count: usize) -> Vec<f32> {
     if cfg!(debug_assertions) {
         return vec![f32::NAN; count];
     }
     let mut values = Vec::with_capacity(count);
-    #[allow(
-        unsafe_code,
-        reason = "zeroing memory that is overwritten costs a pass over it"
-    )]
-    #[allow(clippy::uninit_vec, reason = "as above")]
-    // SAFETY: the capacity is there, and the callers, all in this workspace, write each value before
-    // they read it; the memory is dropped as it is otherwise.
-    unsafe {
-        values.set_len(count);
-    }
+    // SAFETY: the capacity is there, and the caller writes each value before it is read; the memory
+    // is dropped as it is otherwise.
+    unsafe { values.set_len(count) };
     values
 }
 

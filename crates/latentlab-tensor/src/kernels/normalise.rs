@@ -63,7 +63,9 @@ pub fn statistics(x: &[f32], channels: usize) -> Statistics {
 /// The normalised rows of `x` `[rows, C]`.
 pub fn normalise(x: &[f32], normal: Normal<'_>) -> Vec<f32> {
     let size = task_size(normal.mean.len());
-    let mut y = overwritten(x.len());
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is written as a whole.
+    let mut y = unsafe { overwritten(x.len()) };
     pool::for_each_part(&mut y, size, |task, y| {
         let start = task * size;
         normalise_rows(&x[start..start + y.len()], normal, y);
@@ -104,7 +106,9 @@ pub fn gradients([x, y, gradient]: [&[f32]; 3], normal: Normal<'_>, inverse: &[f
     let slope = weight.iter().zip(inverses);
     let slope: Vec<f32> = slope.map(|(w, i)| (w * i / rows) as f32).collect();
     let size = task_size(channels);
-    let mut result = overwritten(x.len());
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is written as a whole.
+    let mut result = unsafe { overwritten(x.len()) };
     pool::for_each_part(&mut result, size, |task, result| {
         let range = task * size..task * size + result.len();
         let at = [&x[range.clone()], &y[range.clone()], &gradient[range]];

@@ -69,7 +69,9 @@ impl CustomOp1 for Transpose {
     fn cpu_fwd(&self, values: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let [count, rows, columns] = self.sizes;
         let values = contiguous(values, layout)?;
-        let mut result = overwritten(values.len());
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: each part is overwritten by a transpose.
+        let mut result = unsafe { overwritten(values.len()) };
         pool::for_each_part(&mut result, rows * columns, |index, result| {
             let values = &values[index * rows * columns..][..rows * columns];
             convolve::transpose(values, rows, columns, result);
@@ -344,14 +346,18 @@ impl Convolution {
             (d, by_bias)
         } else if biased {
             let gradient = gradient.contiguous()?;
-            let mut d = overwritten(y.elem_count());
+            #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+            // SAFETY: `slopes_and_sums` writes every value.
+            let mut d = unsafe { overwritten(y.elem_count()) };
             let sums = slopes_and_sums(self.curve, &view(y)?, &view(&gradient)?, channels, &mut d);
             (tensor(d, y.shape())?, Some(tensor(sums, channels)?))
         } else if self.curve == Curve::Identity {
             (gradient.contiguous()?, None)
         } else {
             let gradient = gradient.contiguous()?;
-            let mut d = overwritten(y.elem_count());
+            #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+            // SAFETY: `slopes` writes every value.
+            let mut d = unsafe { overwritten(y.elem_count()) };
             slopes(self.curve, &view(y)?, &view(&gradient)?, &mut d);
             (tensor(d, y.shape())?, None)
         };

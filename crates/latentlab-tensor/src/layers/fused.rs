@@ -69,7 +69,9 @@ impl CustomOp1 for Activate {
             return compose_slope(self.0, y, gradient).map(Some);
         }
         let gradient = gradient.contiguous()?;
-        let mut result = overwritten(y.elem_count());
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: `slopes` writes every value.
+        let mut result = unsafe { overwritten(y.elem_count()) };
         slopes(self.0, &view(y)?, &view(&gradient)?, &mut result);
         tensor(result, y.shape()).map(Some)
     }
@@ -97,7 +99,9 @@ impl Linear {
         }
         let x = Matrix::new(contiguous(x, x_layout)?, rows, inner);
         let w = Matrix::new(contiguous(w, w_layout)?, outputs, inputs).transposed();
-        let mut y = overwritten(rows * outputs);
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: the product overwrites every value.
+        let mut y = unsafe { overwritten(rows * outputs) };
         multiply(&mut y, Into::Overwritten, x, w, |column, row| {
             let bias = bias.map(|bias| &bias[column..column + row.len()]);
             kernels::activate(self.0, bias, row);
@@ -124,7 +128,9 @@ impl Linear {
         }
         let ((rows, outputs), inputs) = (y.dims2()?, x.dim(1)?);
         let gradient = gradient.contiguous()?;
-        let mut d = overwritten(rows * outputs);
+        #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+        // SAFETY: `slopes_and_sums` or `slopes` writes every value.
+        let mut d = unsafe { overwritten(rows * outputs) };
         let by_bias = if biased {
             let sums = slopes_and_sums(self.0, &view(y)?, &view(&gradient)?, outputs, &mut d);
             Some(tensor(sums, outputs)?)
@@ -145,7 +151,9 @@ impl Linear {
 
 fn multiplied(a: Matrix<'_>, b: Matrix<'_>) -> Result<Tensor> {
     let (rows, columns) = (a.rows(), b.columns());
-    let mut result = overwritten(rows * columns);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: the product overwrites every value.
+    let mut result = unsafe { overwritten(rows * columns) };
     multiply(&mut result, Into::Overwritten, a, b, |_, _| {});
     tensor(result, (rows, columns))
 }

@@ -71,7 +71,9 @@ pub(super) fn windows_of(
     let depth = planes(at) * channels.image;
     let weight = weight_to(at, channels, w, Order::WindowsLast);
     let line = at.windows[1] * channels.windows;
-    let mut y = overwritten(at.batch * at.windows[0] * line);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: the blocks cut all rows of all images, and each writes its lines.
+    let mut y = unsafe { overwritten(at.batch * at.windows[0] * line) };
     let result = Shared::new(&mut y);
     for_each_block(at, channels, Cut::Rows, |block| {
         let (input, output) = (
@@ -110,7 +112,9 @@ pub(super) fn images_of(
     let depth = planes(at) * channels.image;
     let weight = weight_to(at, channels, w, Order::ImageLast);
     let size = at.image[0] * at.image[1] * channels.image;
-    let mut x = overwritten(at.batch * size);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: the blocks cut all images, and each writes every row of pixels of its own.
+    let mut x = unsafe { overwritten(at.batch * size) };
     let result = Shared::new(&mut x);
     // Pixels have parts in several rows of tiles.
     for_each_block(at, channels, Cut::Images, |block| {
@@ -145,8 +149,10 @@ pub(super) fn images_of(
 /// See [`super::weight_of`].
 pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -> Vec<f32> {
     let depth = planes(at) * channels.image;
-    debug_assert!(at.batch > 0, "the first block overwrites the sums");
-    let mut sums = overwritten(9 * depth * channels.windows);
+    assert!(at.batch > 0, "the first block overwrites the sums");
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: there is a first block, and it overwrites all sums; the others add to them.
+    let mut sums = unsafe { overwritten(9 * depth * channels.windows) };
     // One block after the other: the order of the sums must not depend on the threads.
     let blocks = blocks(at, channels, Cut::Rows, SHARED_VALUES);
     for (index, block) in blocks.into_iter().enumerate() {

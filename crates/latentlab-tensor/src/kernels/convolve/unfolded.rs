@@ -26,7 +26,9 @@ pub(super) fn windows_of(
     let w = channels_last(w, channels, at.area());
     let (depth, across) = (at.area() * channels.image, at.windows[1]);
     let weight = Matrix::new(&w, channels.windows, depth).transposed();
-    let mut y = overwritten(at.count() * channels.windows);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is overwritten by the product of its pixels, in both ways.
+    let mut y = unsafe { overwritten(at.count() * channels.windows) };
     let line = across * channels.windows;
     let copy = |lines: Range<usize>, columns: &mut [f32]| {
         gather(at, x, channels.image, lines, 0..at.area(), columns);
@@ -74,7 +76,9 @@ pub(super) fn images_of(
     let depth = at.area() * channels.image;
     let weight = Matrix::new(&w, channels.windows, depth);
     let image = at.image[0] * at.image[1] * channels.image;
-    let mut x = overwritten(at.batch * image);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is cleared first.
+    let mut x = unsafe { overwritten(at.batch * image) };
     let [down, across] = at.windows;
     let values = |lines: Range<usize>| {
         let values = &y[lines.start * across * channels.windows..];
@@ -147,7 +151,9 @@ pub(super) fn weight_of(at: Windows, channels: Channels, x: &[f32], y: &[f32]) -
         }
     }
     // From `[O, pixels, C]` for each part to `[O, C, k, k]`.
-    let mut w = overwritten(size);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is overwritten by a transpose.
+    let mut w = unsafe { overwritten(size) };
     pool::for_each_part(&mut w, depth, |output, w| {
         with_scratch(depth, |row| {
             for part in 0..parts {
@@ -188,7 +194,9 @@ fn add_weight(
 
 /// A weight `[O, C, k, k]` as `[O, k, k, C]`.
 fn channels_last(w: &[f32], channels: Channels, area: usize) -> Vec<f32> {
-    let mut moved = overwritten(w.len());
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is overwritten by a transpose.
+    let mut moved = unsafe { overwritten(w.len()) };
     let inner = channels.image;
     pool::for_each_part(&mut moved, area * inner, |output, moved| {
         let w = &w[output * area * inner..][..area * inner];

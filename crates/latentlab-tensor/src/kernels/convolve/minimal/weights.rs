@@ -26,7 +26,9 @@ pub(super) enum Order {
 pub(super) fn weight_to(at: Windows, channels: Channels, w: &[f32], order: Order) -> Vec<f32> {
     let (inner, outer) = (channels.image, channels.windows);
     let size = planes(at) * inner * outer;
-    let mut spectrum = overwritten(9 * size);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: the tasks write all frequencies of all channels.
+    let mut spectrum = unsafe { overwritten(9 * size) };
     let to = Shared::new(&mut spectrum);
     // One channel of the one kind, and all of the other, which lie side by side.
     let (tasks, length, step) = match order {
@@ -70,7 +72,9 @@ pub(super) fn weight_from(at: Windows, channels: Channels, sums: &[f32]) -> Vec<
     let inner = channels.image;
     let size = planes(at) * inner * channels.windows;
     let area = at.kernel * at.kernel;
-    let mut w = overwritten(area * inner * channels.windows);
+    #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
+    // SAFETY: each part is the whole kernel of a channel, and every plane of it is gathered.
+    let mut w = unsafe { overwritten(area * inner * channels.windows) };
     pool::for_each_part(&mut w, area * inner, |channel, w| {
         for plane in 0..planes(at) {
             let row = (channel * planes(at) + plane) * inner;
