@@ -44,6 +44,8 @@ fn latentlab(arguments: &[&dyn AsRef<OsStr>]) -> Command {
 fn start(out: &Path) -> Command {
     let mut command = latentlab(&[&"experiment", &"gan-dice", &"--smoke", &"--steps", &STEPS]);
     for set in [
+        // Steps that take their time, so that a run is halted early in it and seldom within a save.
+        "batch_size=512",
         "model.config.generator.hidden=[64]",
         "model.config.discriminator.hidden=[64]",
         "samples.every=50",
