@@ -133,14 +133,14 @@ fn measure(options: &Options) -> Result<()> {
             continue;
         };
         thread::sleep(Duration::from_millis(200));
-        let fair = (cores as f64 / (threads + others.threads(cores)) as f64).min(1.0);
+        let busy = others.threads(cores);
         for (name, side) in &mut sides {
-            lines.push((
-                *name,
-                beside.clone(),
-                steps_per_second(side, options.seconds)?,
-                fair,
-            ));
+            lines.push(Line {
+                side: name,
+                beside: beside.clone(),
+                busy,
+                speed: steps_per_second(side, options.seconds)?,
+            });
         }
         running.require(&beside)?;
     }
@@ -148,18 +148,33 @@ fn measure(options: &Options) -> Result<()> {
         "{:<5} {:<20} {:>9} {:>8} {:>6} {:>8}",
         "", "beside", "steps/s", "of idle", "fair", "of fair"
     );
-    for (name, beside, speed, fair) in &lines {
-        let idle = lines
+    for line in &lines {
+        let alone = lines
             .iter()
-            .filter(|(side, _, _, fair)| side == name && *fair == 1.0);
-        let idle: Vec<f64> = idle.map(|(_, _, speed, _)| *speed).collect();
-        let share = speed * idle.len() as f64 / idle.iter().sum::<f64>();
+            .filter(|other| other.side == line.side && other.busy == 0);
+        let alone: Vec<f64> = alone.map(|other| other.speed).collect();
+        let idle = alone.iter().sum::<f64>() / alone.len() as f64;
+        let share = line.speed / idle;
+        let fair = (cores as f64 / (threads + line.busy) as f64).min(1.0);
         println!(
-            "{name:<5} {beside:<20} {speed:>9.1} {share:>8.2} {fair:>6.2} {:>8.2}",
+            "{:<5} {:<20} {:>9.1} {share:>8.2} {fair:>6.2} {:>8.2}",
+            line.side,
+            line.beside,
+            line.speed,
             share / fair
         );
     }
     Ok(())
+}
+
+/// One line of the table.
+struct Line {
+    side: &'static str,
+    /// What the side was timed beside, and how many threads that keeps busy.
+    beside: String,
+    busy: usize,
+    /// Steps per second.
+    speed: f64,
 }
 
 /// What the training is timed beside, in order: nothing before and after everything else.

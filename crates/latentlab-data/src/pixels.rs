@@ -150,9 +150,8 @@ impl Scale {
                            leave scale = \"byte\" out";
             return Err(problem.to_owned());
         }
-        let is_unsigned = floats.iter().all(|value| *value >= 0.0);
         let note = match self {
-            Self::Signed if is_unsigned => Some(FROM_HALF),
+            Self::Signed if floats.iter().all(|value| *value >= 0.0) => Some(FROM_HALF),
             _ => note,
         };
         match self {

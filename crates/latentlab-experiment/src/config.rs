@@ -338,6 +338,12 @@ pub(crate) fn is_location(key: &str) -> bool {
     LOCATIONS.contains(&key)
 }
 
+/// Where data lie that are configured so, if they lie anywhere.
+pub(crate) fn location(data: &Table) -> Option<&str> {
+    let keys = LOCATIONS.iter().filter_map(|key| key.strip_prefix("data."));
+    keys.filter_map(|key| data.get(key)?.as_str()).next()
+}
+
 /// Whether a run may be taken up again with another value of `key`.
 pub fn is_harmless(key: &str) -> bool {
     is_location(key) || is_among_harmless(key)

@@ -84,8 +84,7 @@ impl Evaluation {
         if let Some(features) = features {
             features.check(dataset.info())?;
             // One image alone is no distribution to compare samples with.
-            let is_distribution = most.min(dataset.len(Split::Test)) > 1;
-            if session.model.sampler().is_some() && is_distribution {
+            if session.model.sampler().is_some() && evaluation.test_images().len() > 1 {
                 evaluation.likeness = Some(evaluation.likeness(features)?);
             }
         }
@@ -93,9 +92,13 @@ impl Evaluation {
     }
 
     fn likeness(&self, features: FeatureExtractor) -> Result<Likeness> {
+        Likeness::of(features, self.batches(Split::Test, self.test_images()))
+    }
+
+    /// The places of the test images to evaluate on.
+    pub fn test_images(&self) -> &[usize] {
         let chosen = self.images.iter().find(|(split, _)| *split == Split::Test);
-        let images = chosen.map_or(&[][..], |(_, images)| images.as_slice());
-        Likeness::of(features, self.batches(Split::Test, images))
+        chosen.map_or(&[][..], |(_, images)| images.as_slice())
     }
 
     /// The names of what [`measure`](Self::measure) finds of `model`, as the glossary has them; those

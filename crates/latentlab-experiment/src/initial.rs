@@ -1,16 +1,13 @@
 //! Parameters that a run begins with, taken from a checkpoint of another run.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use latentlab_train::warm_start;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{Error, Result, Session, run_model::snapshot_of};
+use crate::{Error, Result, Session, run_dir::read_toml, run_model::snapshot_of};
 
 /// The key of an experiment file.
 const KEY: &str = "init_from";
@@ -109,8 +106,7 @@ pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
 
 /// The name of the model of a run, if that can be told.
 fn model_of(run: &Path) -> Option<String> {
-    let config = fs::read_to_string(run.join("config.toml")).ok()?;
-    let config: Table = config.parse().ok()?;
+    let config = read_toml(&run.join("config.toml")).ok()?;
     Some(config.get("model")?.get("name")?.as_str()?.to_owned())
 }
 

@@ -13,6 +13,7 @@ use latentlab_train::{disk, durable};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use toml::Table;
 
 use crate::{Environment, Error, Result, initial::Taken, place::Place, train::Reschedule};
 
@@ -321,6 +322,12 @@ pub(crate) fn required(directory: &Path, name: &str) -> Result<PathBuf> {
 pub fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
     let bytes = fs::read(file).map_err(Error::file(file))?;
     serde_json::from_slice(&bytes).map_err(|error| Error::format(file, error))
+}
+
+/// Reads a TOML file of a run directory.
+pub(crate) fn read_toml(file: &Path) -> Result<Table> {
+    let text = fs::read_to_string(file).map_err(Error::file(file))?;
+    text.parse().map_err(|error| Error::format(file, error))
 }
 
 /// The time now, in UTC, to the second.

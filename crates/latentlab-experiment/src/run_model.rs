@@ -12,7 +12,7 @@ use toml::Table;
 use crate::{
     Error, Experiment, Result, RunRecord, Session,
     built::{Average, Built, Use},
-    config::is_location,
+    config::{is_location, location},
     data_info,
     overrides::differences,
     run_dir::{is_locked, required},
@@ -128,7 +128,7 @@ impl RunModel<'_> {
     /// If they cannot be read, or are others.
     pub(crate) fn data(&self, experiment: &Experiment) -> Result<Dataset> {
         let dataset = open_data(experiment)
-            .map_err(|error| perhaps_moved(error, self.directory, experiment))?;
+            .map_err(|error| perhaps_moved(error, self.directory, &experiment.data))?;
         check_data(self.directory, &RunRecord::read(self.directory)?, &dataset)?;
         Ok(dataset)
     }
@@ -159,11 +159,8 @@ pub(crate) fn snapshot_of(directory: &Path, best: bool) -> Result<Snapshot> {
 }
 
 /// The error of data that could not be opened, with the way out where nothing is in their place.
-pub(crate) fn perhaps_moved(error: Error, directory: &Path, experiment: &Experiment) -> Error {
-    let place = ["dir", "path"]
-        .iter()
-        .find_map(|key| experiment.data.get(*key)?.as_str());
-    match place {
+pub(crate) fn perhaps_moved(error: Error, directory: &Path, data: &Table) -> Error {
+    match location(data) {
         Some(place) if !Path::new(place).exists() => Error::Argument(format!(
             "{error}; where the data of {} lie now is named with `--set data.dir=DIR` (`data.path` of \
              a file)",

@@ -45,16 +45,20 @@ fn folder() -> TempDir {
     folder
 }
 
+/// Makes the run `runs/small/NAME` of that file with one key changed.
+fn run_with(place: &Path, name: &str, set: &str) {
+    succeed(
+        place,
+        &["experiment", "small.toml", "--name", name, "--set", set],
+    );
+}
+
 #[test]
 fn figures_that_do_not_compare_are_said_not_to() {
     let folder = folder();
     let place = folder.path();
     for (name, train) in [("more", "64"), ("less", "32")] {
-        let set = format!("data.train={train}");
-        succeed(
-            place,
-            &["experiment", "small.toml", "--name", name, "--set", &set],
-        );
+        run_with(place, name, &format!("data.train={train}"));
     }
     let note = "these runs have different data";
     let runs = ["runs/small/more", "runs/small/less"];
@@ -72,11 +76,7 @@ fn runs_are_called_as_they_were_named_and_listed_with_what_differs() {
     let folder = folder();
     let place = folder.path();
     for (name, latent) in [("wide", "2"), ("narrow", "1")] {
-        let set = format!("model.config.latent={latent}");
-        succeed(
-            place,
-            &["experiment", "small.toml", "--name", name, "--set", &set],
-        );
+        run_with(place, name, &format!("model.config.latent={latent}"));
     }
     assert!(place.join("runs/small/wide/run.json").is_file());
     let (code, said) = latentlab(place, &["experiment", "small.toml", "--name", "wide"]);

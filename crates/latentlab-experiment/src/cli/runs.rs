@@ -12,7 +12,6 @@ use latentlab_train::{
     observers::{Goal, read_metrics},
 };
 use serde_json::{Map, Value, json};
-use toml::Table;
 
 use super::say;
 use crate::{
@@ -20,7 +19,7 @@ use crate::{
     figures::{differently_judged, last_values, number},
     glossary::look_up,
     overrides::{differing_keys, flatten},
-    run_dir::standing,
+    run_dir::{read_toml, standing},
 };
 
 /// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
@@ -60,11 +59,7 @@ impl Run {
         if self.record.is_err() {
             return Ok(());
         }
-        let config = self.directory.join("config.toml");
-        let text = fs::read_to_string(&config).map_err(Error::file(&config))?;
-        let table: Table = text
-            .parse()
-            .map_err(|error| Error::format(&config, error))?;
+        let table = read_toml(&self.directory.join("config.toml"))?;
         self.keys = flatten(&table).into_iter().collect();
         let metrics = self.directory.join("metrics.jsonl");
         if metrics.is_file() {

@@ -13,7 +13,7 @@ use crate::{
     Error, Expectation, Result, RunRecord, Status, Verdict,
     figures::last_values,
     overrides::{differing_keys, flatten},
-    run_dir::required,
+    run_dir::{read_toml, required},
 };
 
 /// A run, as far as its directory tells by now.
@@ -51,9 +51,7 @@ impl Side {
     pub(super) fn read(directory: &Path) -> Result<Self> {
         let record = RunRecord::read(directory)?;
         let config = required(directory, "config.toml")?;
-        let text = fs::read_to_string(&config).map_err(Error::file(&config))?;
-        let broken = |error: toml::de::Error| Error::format(&config, error);
-        let table: Table = text.parse().map_err(broken)?;
+        let table = read_toml(&config)?;
         let metrics = directory.join("metrics.jsonl");
         let records = match metrics.is_file() {
             true => read_metrics(&metrics)?,
@@ -65,7 +63,10 @@ impl Side {
             name: record.name.clone().unwrap_or(folder.into_owned()),
             path: directory.display().to_string(),
             record,
-            plan: table.clone().try_into().map_err(broken)?,
+            plan: table
+                .clone()
+                .try_into()
+                .map_err(|error: toml::de::Error| Error::format(&config, error))?,
             config: table,
             figures: last_values(&records),
             records,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use latentlab_core::Registry;
-use latentlab_data::{DataConfig, Loader, Split};
+use latentlab_data::{DataConfig, Loader};
 use latentlab_train::{
     CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
     observers::{MetricsFile, read_metrics, surely_saved},
@@ -131,7 +131,7 @@ pub fn resume_with(
     interrupted: &AtomicBool,
 ) -> Result<Ended> {
     let (experiment, changed) = resumable(directory, changes, reschedule, registry)?;
-    let data = experiment.clone();
+    let data = experiment.data.clone();
     let mut prepared = Prepared::again(experiment, registry)
         .map_err(|error| perhaps_moved(error, directory, &data))?;
     let directory = RunDir::open(directory)?;
@@ -269,6 +269,7 @@ impl Prepared {
             .last()
             .and_then(|record| Duration::try_from_secs_f64(record.elapsed_s).ok());
         let before = before.unwrap_or_default();
+        let test_images = evaluation.test_images().len();
         let mut observers = observers(&session, directory, evaluation, metrics_file, &past, from)?;
         for observer in &mut observers {
             past.iter().for_each(|record| observer.replay(record));
@@ -299,8 +300,6 @@ impl Prepared {
             steps: (trainer.steps() - from, trainer.steps()),
             seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
         };
-        let test_images = session.dataset.len(Split::Test);
-        let test_images = test_images.min(session.experiment.evaluate.images);
         let finished = guarded(name, || finish(&session, directory, record, &ending));
         // What ended the training says more than what then went wrong with the report.
         let directory = directory.path().to_owned();

@@ -13,15 +13,13 @@ use crate::{
     config::is_harmless,
     data_info,
     overrides::{Difference, differences},
-    run_dir::required,
+    run_dir::{read_toml, required},
     run_model::snapshot_of,
 };
 
 /// The experiment that a run directory was made with.
 pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experiment> {
-    let file = required(directory, CONFIG)?;
-    let text = std::fs::read_to_string(&file).map_err(Error::file(&file))?;
-    let mut table: Table = text.parse().map_err(|error| Error::format(&file, error))?;
+    let mut table = read_toml(&required(directory, CONFIG)?)?;
     keep_older_meaning(directory, &mut table);
     let experiment = Experiment::resolve(&table, &Table::new(), registry);
     experiment.map_err(|error| match error {
@@ -97,15 +95,14 @@ pub fn resumable(
         Some(_) => is_harmless(key) || is_of_a_schedule(key),
         None => is_harmless(key) && !(key == "steps" && ends),
     };
-    let harmful: Vec<String> = found
-        .iter()
-        .filter(|found| !allowed(&found.key))
-        .map(|Difference { key, before, after }| format!("  {key}: {before} before, now {after}"))
-        .collect();
+    let harmful: Vec<&Difference> = found.iter().filter(|found| !allowed(&found.key)).collect();
     if harmful.is_empty() {
         return Ok((experiment, found));
     }
-    if ends && reschedule.is_none() && harmful.len() == 1 && harmful[0].starts_with("  steps: ") {
+    // A run whose rate does not end with it may have any number of steps.
+    if let [only] = harmful[..]
+        && only.key == "steps"
+    {
         return Err(Error::Argument(format!(
             "the learning rate of {} ends with the run: with another number of steps say what becomes \
              of it, `--schedule stretch` (it ends with the new number of steps, as if it had done so \
@@ -113,6 +110,10 @@ pub fn resumable(
             directory.display()
         )));
     }
+    let harmful = harmful.into_iter();
+    let harmful: Vec<String> = harmful
+        .map(|Difference { key, before, after }| format!("  {key}: {before} before, now {after}"))
+        .collect();
     Err(Error::Argument(format!(
         "{} cannot go on with another configuration:\n{}\nstart a new run for that, which can take \
          over the parameters of this one with `init_from`; only what is recorded, how long it goes \
