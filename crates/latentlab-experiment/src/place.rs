@@ -62,6 +62,11 @@ impl Place {
     pub(crate) fn require(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Why something failed that was done in the directory: because it is gone, if it is.
+    pub(crate) fn reason<E: From<Error>>(&self, error: E) -> E {
+        self.require().err().map_or(error, E::from)
+    }
 }
 
 #[cfg(all(test, unix))]

@@ -205,10 +205,10 @@ impl RunDir {
         self.place.require()?;
         let file = self.join(name);
         // The run directory itself may be reached by a link, what is in it may not.
-        if let Some(folder) = file.parent().filter(|folder| *folder != self.path()) {
-            disk::make_directory(folder)?;
-        }
-        Ok(durable::replace(&file, bytes)?)
+        let folder = file.parent().filter(|folder| *folder != self.path());
+        let made = folder.map_or(Ok(()), disk::make_directory);
+        let written = made.and_then(|()| durable::replace(&file, bytes));
+        written.map_err(|error| self.place.reason(error).into())
     }
 
     /// Writes a value as indented JSON, whole or not at all.

@@ -236,7 +236,8 @@ pub(crate) fn require_no_link(path: &Path) -> Result<()> {
     Err(Error::io(path)(io::Error::other(problem)))
 }
 
-/// Makes a directory and those above it, where they are not there.
+/// Makes a directory in one that is there. Those above it are never made: a run that was moved away
+/// must not leave a second one, with nothing but this directory, in its old place.
 ///
 /// # Errors
 /// Names the directory that cannot be made, or that is a symbolic link.
@@ -245,7 +246,7 @@ pub fn make_directory(directory: &Path) -> Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
-    let whole = || fs::create_dir_all(directory);
+    let whole = || fs::create_dir(directory);
     attempt(Operation::MakeDirectory, directory, whole, nothing)
 }
 

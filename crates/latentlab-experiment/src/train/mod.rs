@@ -18,7 +18,7 @@ use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Loader};
 use latentlab_train::{
     CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
-    observers::{MetricsFile, read_metrics, surely_saved},
+    observers::{read_metrics, surely_saved},
 };
 use toml::Table;
 
@@ -260,17 +260,13 @@ impl Prepared {
             tracing::info!("{line}");
         }
         tracing::info!(experiment = record.experiment, from, to, "training");
-        let metrics = directory.join(METRICS);
-        let checkpoint = &session.experiment.checkpoint;
-        let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
-        let metrics_file = MetricsFile::open(&metrics, from, checkpoint.every, best)?;
-        let past = read_metrics(&metrics)?;
+        let test_images = evaluation.test_images().len();
+        let (past, mut observers) = observers(&session, directory, evaluation, from)
+            .map_err(|error| directory.place().reason(error))?;
         let before = past
             .last()
             .and_then(|record| Duration::try_from_secs_f64(record.elapsed_s).ok());
         let before = before.unwrap_or_default();
-        let test_images = evaluation.test_images().len();
-        let mut observers = observers(&session, directory, evaluation, metrics_file, &past, from)?;
         for observer in &mut observers {
             past.iter().for_each(|record| observer.replay(record));
         }
@@ -290,6 +286,7 @@ impl Prepared {
         };
         let name = &session.experiment.model.name;
         let outcome = guarded(name, || Ok(latentlab_train::run(run)?));
+        let outcome = outcome.map_err(|error| directory.place().reason(error));
         drop(observers);
         match &outcome {
             Ok(outcome) => tracing::info!(step = outcome.step, "{}", outcome.reason),

@@ -8,13 +8,13 @@ use latentlab_train::{
     CheckpointStore, Record,
     observers::{
         Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Pictures, Progress,
-        Scalars, StopRules, TensorBoard,
+        Scalars, StopRules, TensorBoard, read_metrics,
     },
     picture::Grid,
 };
 use serde_json::json;
 
-use super::possession::Possession;
+use super::{METRICS, possession::Possession};
 use crate::{
     Error, Result, RunDir, Session,
     drawing::{self, Canvas},
@@ -22,15 +22,13 @@ use crate::{
 };
 
 /// Who looks at each step, in the order in which they need each other's figures. The run goes on
-/// after `step`, to which `past` are the records.
+/// after `step`, and what comes back first are the records up to there.
 pub(super) fn observers(
     session: &Session,
     directory: &RunDir,
     evaluation: Evaluation,
-    metrics_file: MetricsFile,
-    past: &[Record],
     step: u64,
-) -> Result<Vec<Box<dyn Observer>>> {
+) -> Result<(Vec<Record>, Vec<Box<dyn Observer>>)> {
     let experiment = &session.experiment;
     let seed = experiment.seed;
     let canvas = Canvas::of(&session.dataset);
@@ -48,6 +46,10 @@ pub(super) fn observers(
     };
     let checkpoint = &experiment.checkpoint;
     let best = checkpoint.best.as_ref();
+    let metrics = directory.join(METRICS);
+    let metric = best.map(|best| best.metric.as_str());
+    let metrics_file = MetricsFile::open(&metrics, step, checkpoint.every, metric)?;
+    let past = read_metrics(&metrics)?;
     // Copying the parameters takes a while, after which the directory may be another's.
     let place = directory.place().clone();
     let store = CheckpointStore::open(directory.join("checkpoints"))?;
@@ -62,14 +64,14 @@ pub(super) fn observers(
     let pictures = ["samples", "reconstructions"].map(|folder| directory.join(folder));
     let tensorboard = TensorBoard::open(
         &directory.join("tensorboard"),
-        past,
+        &past,
         step,
         pictures.to_vec(),
     )?;
     // Before each who writes: evaluations and drawings between them may take minutes.
     let slow = [experiment.evaluate.every, experiment.samples.every];
     let possession = || Box::new(Possession::after(directory.place(), slow));
-    Ok(vec![
+    let observers: Vec<Box<dyn Observer>> = vec![
         Box::new(Possession::in_each_step(directory.place())),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence::open(
@@ -103,7 +105,8 @@ pub(super) fn observers(
         Box::new(Progress::new(experiment.steps, experiment.batch_size)),
         possession(),
         Box::new(checkpoints),
-    ])
+    ];
+    Ok((past, observers))
 }
 
 /// An error of a drawing as one of training, inside of which it happens.

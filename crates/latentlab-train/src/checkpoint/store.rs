@@ -39,7 +39,7 @@ impl fmt::Debug for Guard {
 
 impl CheckpointStore {
     /// The store in `directory`, for reading as well as for writing. Changes nothing there: another
-    /// process may be training. The first save creates the directory.
+    /// process may be training. The first save creates the directory, in one that is there then.
     ///
     /// # Errors
     /// If there is something that cannot be read as a directory.

@@ -19,7 +19,7 @@ pub struct Pictures {
     pub every: u64,
     /// Draws the shown model.
     pub draw: Draw,
-    /// Where the files go; created with the first.
+    /// Where the files go; created with the first, in a directory that is there.
     pub directory: PathBuf,
     /// What their names begin with.
     pub prefix: String,

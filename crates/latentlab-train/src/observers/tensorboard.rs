@@ -38,8 +38,8 @@ pub struct TensorBoard {
 
 impl TensorBoard {
     /// Writes the events of `records`, and of the pictures `step-000500.png` in `folders` up to
-    /// `step`, to a file in `directory`, and goes on after them. An image is shown under the name of
-    /// its folder.
+    /// `step`, to a file in `directory`, which is made if need be, and goes on after them. An image
+    /// is shown under the name of its folder.
     ///
     /// # Errors
     /// If the file cannot be written or a picture cannot be read.
