@@ -21,6 +21,8 @@ use crate::{
     evaluation::Evaluation,
 };
 
+type Observers = Vec<Box<dyn Observer>>;
+
 /// Who looks at each step, in the order in which they need each other's figures. The run goes on
 /// after `step`, and what comes back first are the records up to there.
 pub(super) fn observers(
@@ -28,7 +30,7 @@ pub(super) fn observers(
     directory: &RunDir,
     evaluation: Evaluation,
     step: u64,
-) -> Result<(Vec<Record>, Vec<Box<dyn Observer>>)> {
+) -> Result<(Vec<Record>, Observers)> {
     let experiment = &session.experiment;
     let seed = experiment.seed;
     let canvas = Canvas::of(&session.dataset);
@@ -71,7 +73,7 @@ pub(super) fn observers(
     // Before each who writes: evaluations and drawings between them may take minutes.
     let slow = [experiment.evaluate.every, experiment.samples.every];
     let possession = || Box::new(Possession::after(directory.place(), slow));
-    let observers: Vec<Box<dyn Observer>> = vec![
+    let observers: Observers = vec![
         Box::new(Possession::in_each_step(directory.place())),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence::open(
