@@ -92,19 +92,19 @@ fn a_run_that_is_moved_before_any_operation_leaves_nothing_in_its_old_place() {
     ended.unwrap();
     assert!(operations.len() > 100, "{}", operations.len());
     let mut taken_up = 0;
-    for at in 0..operations.len() {
+    for (at, operation) in operations.iter().enumerate() {
         let (run, away) = (folder.path().join("run"), folder.path().join("away"));
-        let mut operation = 0;
+        let mut tried = 0;
         let places: [PathBuf; 2] = [run.clone(), away.clone()];
         let moves = move |_: Operation, _: &Path| {
-            if operation == at {
+            if tried == at {
                 fs::rename(&places[0], &places[1]).unwrap();
             }
-            operation += 1;
+            tried += 1;
             None
         };
         let ended = with_faults(moves, || small(&run));
-        let what = format!("{:?}", operations[at]);
+        let what = format!("{operation:?}");
         assert!(!run.exists(), "{what}: {:?}", content(&run));
         let said = chain(&ended.expect_err(&what)).join(": ");
         assert!(said.contains(GONE), "{what}: {said}");
