@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, Module, Tensor, Var};
 use criterion::{Criterion, criterion_group, criterion_main};
-use latentlab_tensor::{Mode, ParamBuilder, ParamStore, Result, Rng, layers};
+use latentlab_tensor::{Mode, ParamBuilder, ParamStore, Result, Rng};
 
 const BATCH: usize = 64;
 
@@ -52,11 +52,14 @@ fn affine(criterion: &mut Criterion) {
         criterion,
         "linear 784 to 512",
         &[BATCH, 784],
-        |params| layers::linear(784, 512, params),
+        |params| latentlab_nn::linear(784, 512, params),
         forward,
     );
-    for norm in [layers::WeightNorm::None, layers::WeightNorm::Spectral] {
-        let config = layers::Conv2dConfig {
+    for norm in [
+        latentlab_nn::WeightNorm::None,
+        latentlab_nn::WeightNorm::Spectral,
+    ] {
+        let config = latentlab_nn::Conv2dConfig {
             kernel: 4,
             stride: 2,
             padding: 1,
@@ -67,11 +70,11 @@ fn affine(criterion: &mut Criterion) {
             criterion,
             &format!("conv2d 64 to 128, kernel 4, stride 2, norm {norm:?}"),
             &[BATCH, 64, 14, 14],
-            |params| layers::conv2d(64, 128, config, params),
+            |params| latentlab_nn::conv2d(64, 128, config, params),
             forward,
         );
     }
-    let config = layers::ConvTranspose2dConfig {
+    let config = latentlab_nn::ConvTranspose2dConfig {
         kernel: 4,
         stride: 2,
         padding: 1,
@@ -81,7 +84,7 @@ fn affine(criterion: &mut Criterion) {
         criterion,
         "conv_transpose2d 128 to 64, kernel 4, stride 2",
         &[BATCH, 128, 7, 7],
-        |params| layers::conv_transpose2d(128, 64, config, params),
+        |params| latentlab_nn::conv_transpose2d(128, 64, config, params),
         forward,
     );
 }
@@ -92,7 +95,7 @@ fn norms(criterion: &mut Criterion) {
             criterion,
             &format!("batch_norm {mode:?}"),
             &[BATCH, 64, 14, 14],
-            |params| layers::batch_norm(64, Default::default(), params),
+            |params| latentlab_nn::batch_norm(64, Default::default(), params),
             |layer, x| layer.forward(x, mode),
         );
     }
@@ -100,13 +103,13 @@ fn norms(criterion: &mut Criterion) {
         criterion,
         "layer_norm",
         &[BATCH, 512],
-        |params| layers::layer_norm(512, params),
+        |params| latentlab_nn::layer_norm(512, params),
         forward,
     );
 }
 
 fn elementwise(criterion: &mut Criterion) {
-    use layers::Activation::{Elu, Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
+    use latentlab_nn::Activation::{Elu, Gelu, LeakyRelu, Relu, Sigmoid, Silu, Tanh};
     let shape = [BATCH, 64, 14, 14];
     for activation in [Relu, LeakyRelu, Elu, Silu, Gelu, Tanh, Sigmoid] {
         let name = format!("{activation:?}");
@@ -116,7 +119,7 @@ fn elementwise(criterion: &mut Criterion) {
         criterion,
         "dropout 0.5",
         &shape,
-        |_| layers::Dropout::new(0.5),
+        |_| latentlab_nn::Dropout::new(0.5),
         |layer, x| layer.forward(x, Mode::Train, &mut Rng::stream(0, "dropout", 0)),
     );
     bench(
@@ -124,7 +127,7 @@ fn elementwise(criterion: &mut Criterion) {
         "upsample_nearest by 2",
         &[BATCH, 64, 7, 7],
         |_| Ok(()),
-        |(), x| layers::upsample_nearest(x, 2),
+        |(), x| latentlab_tensor::ops::upsample_nearest(x, 2),
     );
 }
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use latentlab_benches::{Job, Result, Workload};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

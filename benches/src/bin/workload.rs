@@ -12,7 +12,7 @@ use std::{
 };
 
 use latentlab_benches::{Result, Workload, share_around_steps};
-use latentlab_tensor::kernels::gemm::{Into, Matrix, multiply};
+use latentlab_kernels::gemm::{Accumulate, Matrix, multiply};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -76,7 +76,7 @@ fn best_product() -> f64 {
     let (a, b) = (Matrix::new(&a, SIZE, SIZE), Matrix::new(&b, SIZE, SIZE));
     let times = (0..30).map(|_| {
         let start = Instant::now();
-        multiply(&mut result, Into::Overwritten, a, b, |_, _| {});
+        multiply(&mut result, Accumulate::Overwrite, a, b, |_, _| {});
         start.elapsed().as_secs_f64()
     });
     2.0 * (SIZE as f64).powi(3) / times.fold(f64::MAX, f64::min) / 1e9

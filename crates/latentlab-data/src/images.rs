@@ -4,7 +4,7 @@ use std::{ops::Range, path::Path, sync::Arc};
 
 use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, ImageShape, ValueRange};
-use latentlab_tensor::vectorised;
+use latentlab_kernels::vectorised;
 use rayon::prelude::*;
 
 use crate::{Error, Result, split::rank, summary::Notes};

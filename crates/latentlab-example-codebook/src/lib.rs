@@ -12,12 +12,9 @@ use latentlab_core::{
     Registry, Result, Step,
 };
 use latentlab_losses::{batch_mean, classification::cross_entropy, reconstruction};
-use latentlab_models::{Network, NetworkConfig};
-use latentlab_tensor::{
-    Mode, ParamBuilder,
-    layers::{Linear, linear},
-    segment,
-};
+use latentlab_nn::{Linear, linear};
+use latentlab_nn::{Network, NetworkConfig};
+use latentlab_tensor::{Mode, ParamBuilder, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

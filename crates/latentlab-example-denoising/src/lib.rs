@@ -9,7 +9,7 @@ use latentlab_core::{
     Step,
 };
 use latentlab_losses::{batch_mean, reconstruction};
-use latentlab_models::{Network, NetworkConfig};
+use latentlab_nn::{Network, NetworkConfig};
 use latentlab_tensor::{Mode, ParamBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

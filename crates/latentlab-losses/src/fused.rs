@@ -6,11 +6,12 @@
 //! differentiated again.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Module, Result, Shape, Tensor, bail};
+use latentlab_kernels::{math, pool, uninitialised, vectorised};
 use latentlab_tensor::{
-    apply2, is_final_backward,
-    kernels::{self, contiguous, math, overwritten, pool, tensor, view},
-    layers::Activation,
-    vectorised,
+    apply2,
+    cpu::{self, contiguous, tensor, view},
+    is_final_backward,
+    ops::Activation,
 };
 
 /// The function of prediction and target that is summed.
@@ -30,7 +31,7 @@ pub(crate) enum Term {
 
 /// Whether kernels can compute on these tensors: `f32` on the CPU, of one shape with a batch.
 pub(crate) fn is_for(x: &Tensor, t: &Tensor) -> bool {
-    kernels::is_for(&[x, t]) && x.dims() == t.dims() && x.rank() > 0 && x.elem_count() > 0
+    cpu::is_for(&[x, t]) && x.dims() == t.dims() && x.rank() > 0 && x.elem_count() > 0
 }
 
 /// The sum of the term over each image: `x` and `t` `[N, …]` to `[N]`.
@@ -60,7 +61,7 @@ impl CustomOp2 for Sum {
         let entries = x.len() / count;
         #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
         // SAFETY: each part is written as a whole.
-        let mut sums = unsafe { overwritten(count) };
+        let mut sums = unsafe { uninitialised(count) };
         pool::for_each_part(&mut sums, images_per_task(entries), |task, part| {
             for (index, sum) in part.iter_mut().enumerate() {
                 let image = task * images_per_task(entries) + index;
@@ -130,7 +131,7 @@ fn slopes(term: Term, side: Side, x: &Tensor, t: &Tensor, gradient: &Tensor) -> 
     let gradient = gradient.contiguous()?;
     #[allow(unsafe_code, reason = "zeroing memory costs a pass over it")]
     // SAFETY: each part is written as a whole.
-    let mut result = unsafe { overwritten(x.elem_count()) };
+    let mut result = unsafe { uninitialised(x.elem_count()) };
     {
         let (x, t, gradient) = (view(x)?, view(t)?, view(&gradient)?);
         let (x, t, gradient): (&[f32], &[f32], &[f32]) = (&x, &t, &gradient);

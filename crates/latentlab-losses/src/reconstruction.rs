@@ -9,7 +9,7 @@ mod discretised_logistic;
 use std::f64::consts::TAU;
 
 use candle_core::{Module, Tensor};
-use latentlab_tensor::{Error, Result, layers::Activation};
+use latentlab_tensor::{Error, Result, ops::Activation};
 
 pub use discretised_logistic::discretised_logistic_nll;
 

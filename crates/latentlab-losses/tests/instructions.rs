@@ -2,14 +2,12 @@
 //! choice of instructions is the process's.
 
 use candle_core::{DType, Device, Tensor, Var};
+use latentlab_kernels::{Instructions, instructions::limit};
 use latentlab_losses::{
     adversarial::{Objective, Smoothing},
     batch_mean, divergence, reconstruction,
 };
-use latentlab_tensor::{
-    Result, Rng, final_backward,
-    kernels::{Instructions, instructions::limit},
-};
+use latentlab_tensor::{Result, Rng, final_backward};
 
 fn values(purpose: &str, pixels: usize) -> Tensor {
     let mut rng = Rng::stream(3, purpose, 0);

@@ -2,7 +2,7 @@
 
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side, linalg::matmul::matmul};
 use latentlab_core::{Error, Result};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 
 use crate::{Features, features::at_least};
 

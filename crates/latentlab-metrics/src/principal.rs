@@ -2,7 +2,7 @@
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use latentlab_core::{Error, Result};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 
 use crate::{Features, Figure, Moments, samples::distances::squared_distance};
 

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use latentlab_core::{Error, Result};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 
 use crate::{host::host, nothing};
 

@@ -6,11 +6,12 @@ use latentlab_core::{
     Batch, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Reconstruct, Result,
 };
 use latentlab_losses::{batch_mean, reconstruction};
-use latentlab_tensor::{Mode, ParamBuilder, layers::Activation, segment};
+use latentlab_tensor::{Mode, ParamBuilder, ops::Activation, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, Initial, Network, NetworkConfig, Norm, Observation, OutputBias};
+use crate::{Observation, OutputBias};
+use latentlab_nn::{Architecture, Initial, Network, NetworkConfig, Norm};
 
 /// Configuration of the model `ae`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

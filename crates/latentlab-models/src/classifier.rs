@@ -8,15 +8,12 @@ use latentlab_core::{
     Batch, Classify, DataInfo, Error, GenerativeModel, Loss, ModelSpec, Phase, Result,
 };
 use latentlab_losses::{batch_mean, classification::cross_entropy};
-use latentlab_tensor::{
-    Mode, ParamBuilder,
-    layers::{Activation, Linear},
-    segment,
-};
+use latentlab_nn::Linear;
+use latentlab_tensor::{Mode, ParamBuilder, ops::Activation, segment};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, Initial, Network, NetworkConfig, Norm};
+use latentlab_nn::{Architecture, Initial, Network, NetworkConfig, Norm};
 
 /// Configuration of the model `classifier`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

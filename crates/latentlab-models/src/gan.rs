@@ -17,12 +17,14 @@ use latentlab_losses::{
     penalty,
 };
 use latentlab_tensor::{
-    Mode, ParamBuilder, Rng, affine, input_gradient, layers::Activation, reshape, segment,
+    Mode, ParamBuilder, Rng, input_gradient,
+    ops::{Activation, affine},
+    reshape, segment,
 };
 
 pub use config::{GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
 
-use crate::Network;
+use latentlab_nn::Network;
 
 /// The model `gan`.
 pub struct Gan {

@@ -18,14 +18,12 @@
 mod ae;
 mod classifier;
 mod gan;
-mod network;
 mod observation;
 mod vae;
 
 pub use ae::{Autoencoder, AutoencoderConfig};
 pub use classifier::{Classifier, ClassifierConfig};
 pub use gan::{Gan, GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
-pub use network::{Architecture, Initial, Network, NetworkConfig, Norm};
 pub use observation::{Observation, OutputBias};
 pub use vae::{Vae, VaeConfig};
 

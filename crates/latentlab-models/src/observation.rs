@@ -2,11 +2,11 @@
 
 use candle_core::{Module, Tensor};
 use latentlab_core::{DataInfo, Error, Result, ValueRange};
-use latentlab_tensor::layers::Activation;
+use latentlab_tensor::ops::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Network;
+use latentlab_nn::Network;
 
 /// What the decoder's output means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -12,13 +12,13 @@ use latentlab_core::{
     Result, Sample, Step, ValueRange,
 };
 use latentlab_losses::{batch_mean, divergence, reconstruction};
-use latentlab_tensor::{
-    Init, Mode, ParamBuilder, Parameter, Rng, layers::Linear, reparameterise, segment,
-};
+use latentlab_nn::Linear;
+use latentlab_tensor::{Init, Mode, ParamBuilder, Parameter, Rng, ops::reparameterise, segment};
 
 pub use config::VaeConfig;
 
-use crate::{Network, NetworkConfig, Observation, OutputBias};
+use crate::{Observation, OutputBias};
+use latentlab_nn::{Network, NetworkConfig};
 
 /// The model `vae`.
 pub struct Vae {

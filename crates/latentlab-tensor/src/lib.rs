@@ -1,16 +1,17 @@
-//! Everything below a model: seeded random streams, the ordered parameter store, layers that train
+//! Everything below a layer: seeded random streams, the ordered parameter store, operations that train
 //! right on candle, gradients of gradients, gradient checks, and the choice of a device.
 //!
 //! ```
-//! use candle_core::{DType, Device, Module};
-//! use latentlab_tensor::{ParamStore, Rng, layers};
+//! use candle_core::{DType, Device};
+//! use latentlab_tensor::{Init, ParamStore, Rng, ops::{self, Activation}};
 //!
 //! # fn main() -> latentlab_tensor::Result<()> {
 //! let store = ParamStore::new(7, DType::F32, &Device::Cpu);
-//! let layer = layers::linear(4, 2, &store.root().at("decoder").at("0"))?;
+//! let weight = store.root().at("decoder").parameter("weight", (2, 4), Init::FanInUniform)?;
 //! let latent = Rng::stream(7, "example", 0).normal((3, 4), DType::F32, &Device::Cpu)?;
-//! assert_eq!(layer.forward(&latent)?.dims(), [3, 2]);
-//! assert_eq!(store.paths(), ["decoder.0.bias", "decoder.0.weight"]);
+//! let output = ops::linear(&latent, &weight.value(), None, Activation::Tanh)?;
+//! assert_eq!(output.dims(), [3, 2]);
+//! assert_eq!(store.paths(), ["decoder.weight"]);
 //! # Ok(())
 //! # }
 //! ```
@@ -23,16 +24,14 @@ extern crate intel_mkl_src as _;
 
 mod archive;
 mod autograd;
+pub mod cpu;
 mod device;
-mod elementwise;
 mod error;
 pub mod gradcheck;
 mod init;
-pub mod kernels;
-pub mod layers;
 mod mode;
+pub mod ops;
 mod params;
-mod reparameterise;
 mod rng;
 
 pub use archive::{decode_tensors, description, encode_described, encode_tensors};
@@ -41,10 +40,8 @@ pub use autograd::{
     is_final_backward, once, reshape, segment,
 };
 pub use device::DeviceChoice;
-pub use elementwise::affine;
 pub use error::{Error, Result, TensorProblem};
 pub use init::Init;
 pub use mode::Mode;
 pub use params::{Kind, ParamBuilder, ParamStore, Parameter, is_below};
-pub use reparameterise::reparameterise;
 pub use rng::Rng;

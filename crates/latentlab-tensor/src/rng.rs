@@ -9,13 +9,14 @@
 mod normal;
 
 use candle_core::{DType, Device, Shape, Tensor, WithDType};
+use latentlab_kernels::pool;
 use rand_chacha::{
     ChaCha12Rng,
     rand_core::{Rng as _, SeedableRng},
 };
 use sha2::{Digest, Sha256};
 
-use crate::{Result, kernels::pool};
+use crate::Result;
 
 /// A stream of random numbers that is the same on every machine.
 #[derive(Clone, Debug)]

@@ -2,24 +2,24 @@
 //! choice of instructions is the process's.
 
 use candle_core::{DType, Device};
+use latentlab_kernels::{
+    ActivationKind, Instructions, activate, activate_slope, add_column_sums,
+    conv::{Channels, Windows, backward_data, backward_weight, forward},
+    instructions::limit,
+    normalise::{Normal, gradients, normalise, statistics},
+};
 use latentlab_tensor::{
-    Rng, affine,
-    kernels::{
-        Curve, Instructions, activate, activate_slope, add_column_sums,
-        convolve::{Channels, Windows, images_of, weight_of, windows_of},
-        instructions::limit,
-        normalise::{Normal, gradients, normalise, statistics},
-    },
-    reparameterise,
+    Rng,
+    ops::{affine, reparameterise},
 };
 
-const CURVES: [Curve; 6] = [
-    Curve::Identity,
-    Curve::Leaky(0.0),
-    Curve::Leaky(0.2),
-    Curve::Elu,
-    Curve::Tanh,
-    Curve::Sigmoid,
+const KINDS: [ActivationKind; 6] = [
+    ActivationKind::Identity,
+    ActivationKind::Leaky(0.0),
+    ActivationKind::Leaky(0.2),
+    ActivationKind::Elu,
+    ActivationKind::Tanh,
+    ActivationKind::Sigmoid,
 ];
 
 fn values(purpose: &str, count: usize) -> Vec<f32> {
@@ -35,13 +35,13 @@ fn bits(instructions: Instructions, columns: usize) -> Vec<u32> {
     let (x, gradient) = (values("x", count), values("gradient", count));
     let (scale, bias) = (values("scale", columns), values("bias", columns));
     let mut results = Vec::new();
-    for curve in CURVES {
+    for kind in KINDS {
         let mut y = x.clone();
         for row in y.chunks_exact_mut(columns) {
-            activate(curve, Some(&bias), row);
+            activate(kind, Some(&bias), row);
         }
         let mut slopes = vec![0.0; count];
-        activate_slope(curve, &y, &gradient, &mut slopes);
+        activate_slope(kind, &y, &gradient, &mut slopes);
         let mut sums = vec![0.0; columns];
         add_column_sums(&slopes, &mut sums);
         let mean: Vec<f32> = statistics(&x, columns)
@@ -50,7 +50,7 @@ fn bits(instructions: Instructions, columns: usize) -> Vec<u32> {
             .map(|x| *x as f32)
             .collect();
         let normal = Normal {
-            curve,
+            kind,
             mean: &mean,
             scale: &scale,
             bias: &bias,
@@ -93,9 +93,9 @@ fn products(instructions: Instructions, channels: usize, side: usize) -> Vec<u32
     let y = values("y", at.batch * windows * windows * both.windows);
     let w = values("w", 16 * both.image * both.windows);
     let results = [
-        windows_of(at, both, &x, &w, |_, _| {}),
-        images_of(at, both, &y, &w, |_, _| {}),
-        weight_of(at, both, &x, &y),
+        forward(at, both, &x, &w, |_, _| {}),
+        backward_data(at, both, &y, &w, |_, _| {}),
+        backward_weight(at, both, &x, &y),
     ];
     results.concat().into_iter().map(f32::to_bits).collect()
 }

@@ -79,7 +79,8 @@ fn sum(a: Loss, b: Loss) -> Result<Loss> {
 #[cfg(test)]
 mod tests {
     use candle_core::{DType, Device, Module, Tensor};
-    use latentlab_tensor::{ParamStore, Rng, layers::linear};
+    use latentlab_nn::linear;
+    use latentlab_tensor::{ParamStore, Rng};
 
     use super::*;
 

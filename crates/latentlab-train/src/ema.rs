@@ -7,7 +7,8 @@ pub use config::{EmaConfig, keep_older_meaning};
 use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Tensor, Var};
-use latentlab_tensor::{ParamStore, Parameter, vectorised};
+use latentlab_kernels::vectorised;
+use latentlab_tensor::{ParamStore, Parameter};
 use num_traits::Float;
 
 use crate::{

@@ -8,13 +8,14 @@
 //!
 //! use candle_core::{DType, Device, Module};
 //! use latentlab_core::{Batch, BatchSource, GenerativeModel, Loss, Phase, Result};
-//! use latentlab_tensor::{ParamStore, Rng, layers};
+//! use latentlab_nn::{Linear, linear};
+//! use latentlab_tensor::{ParamStore, Rng};
 //! use latentlab_train::{PhaseTrainer, Run, TrainConfig, Trainer, run};
 //!
 //! /// A linear autoencoder of points in space, through two numbers.
 //! struct Tiny {
-//!     encoder: layers::Linear,
-//!     decoder: layers::Linear,
+//!     encoder: Linear,
+//!     decoder: Linear,
 //! }
 //!
 //! impl GenerativeModel for Tiny {
@@ -42,8 +43,8 @@
 //! let store = ParamStore::new(7, DType::F32, &Device::Cpu);
 //! let params = store.root();
 //! let model = Tiny {
-//!     encoder: layers::linear(3, 2, &params.at("encoder"))?,
-//!     decoder: layers::linear(2, 3, &params.at("decoder"))?,
+//!     encoder: linear(3, 2, &params.at("encoder"))?,
+//!     decoder: linear(2, 3, &params.at("decoder"))?,
 //! };
 //! let config: TrainConfig = toml::from_str("optimizer.lr = 0.01").unwrap();
 //! let mut trainer = PhaseTrainer::new(&model, &store, &config, 200, 7)?;

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, collections::HashSet, ops::Range};
 
 use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Storage, Tensor};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 use num_traits::Float;
 
 /// Elements that one task handles: 64 KiB of `f32`, so that what it needs of three or four arrays

@@ -2,10 +2,8 @@
 
 use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{Batch, BatchSource, GenerativeModel, Loss, Phase, Result};
-use latentlab_tensor::{
-    ParamStore, Rng,
-    layers::{Linear, linear},
-};
+use latentlab_nn::{Linear, linear};
+use latentlab_tensor::{ParamStore, Rng};
 
 /// Points in the plane, told from and made by linear maps.
 pub struct Toy {

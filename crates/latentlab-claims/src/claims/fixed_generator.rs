@@ -7,8 +7,8 @@ use latentlab_core::{
 };
 use latentlab_data::{RING_DEVIATION, ring_modes};
 use latentlab_losses::adversarial::{Objective, Smoothing};
-use latentlab_models::{Network, NetworkConfig};
-use latentlab_tensor::{Mode, ParamBuilder, Rng, layers::Activation, reshape};
+use latentlab_nn::{Network, NetworkConfig};
+use latentlab_tensor::{Mode, ParamBuilder, Rng, ops::Activation, reshape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@
 //! come and however many threads there are.
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
-use latentlab_tensor::kernels::pool;
+use latentlab_kernels::pool;
 
 use crate::Features;
 

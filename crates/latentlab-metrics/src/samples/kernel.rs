@@ -1,7 +1,8 @@
 //! The kernel distance between samples and data.
 
 use latentlab_core::{Error, Result};
-use latentlab_tensor::{Rng, kernels::pool};
+use latentlab_kernels::pool;
+use latentlab_tensor::Rng;
 
 use super::distances::products;
 use crate::{

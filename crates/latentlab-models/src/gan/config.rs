@@ -5,11 +5,11 @@ use latentlab_losses::{
     adversarial::{Objective, Smoothing},
     penalty::Sided,
 };
-use latentlab_tensor::layers::Activation;
+use latentlab_tensor::ops::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::NetworkConfig;
+use latentlab_nn::NetworkConfig;
 
 /// Distribution of the generator's noise, independent in each dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,11 +1,12 @@
 //! What can be chosen of a variational autoencoder.
 
 use latentlab_core::{DataInfo, Error, Result};
-use latentlab_tensor::layers::Activation;
+use latentlab_tensor::ops::Activation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Architecture, Initial, Norm, Observation, OutputBias};
+use crate::{Observation, OutputBias};
+use latentlab_nn::{Architecture, Initial, Norm};
 
 /// Configuration of the model `vae`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -2,9 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{Batch, DataInfo, GenerativeModel, ImageShape, Reconstruct, ValueRange};
-use latentlab_models::{
-    Architecture, Autoencoder, AutoencoderConfig, Initial, Observation, OutputBias,
-};
+use latentlab_models::{Autoencoder, AutoencoderConfig, Observation, OutputBias};
+use latentlab_nn::{Architecture, Initial};
 use latentlab_tensor::Rng;
 use latentlab_train::{PhaseTrainer, TrainConfig, Trainer};
 

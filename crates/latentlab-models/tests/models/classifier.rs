@@ -2,7 +2,8 @@
 
 use candle_core::{D, Device, Tensor};
 use latentlab_core::{Batch, Classify, DataInfo, GenerativeModel, Step, ValueRange};
-use latentlab_models::{Architecture, Classifier, ClassifierConfig, Norm};
+use latentlab_models::{Classifier, ClassifierConfig};
+use latentlab_nn::{Architecture, Norm};
 use latentlab_train::{PhaseTrainer, TrainConfig, Trainer};
 
 use super::{SEED, SMALL, assert_close, build, data, images, refusal, rng, scalar, scale};

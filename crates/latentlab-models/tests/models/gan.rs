@@ -3,9 +3,8 @@
 use candle_core::Tensor;
 use latentlab_core::{Batch, Criticise, GenerativeModel, ImageShape, Sample, Step, ValueRange};
 use latentlab_losses::adversarial::Objective;
-use latentlab_models::{
-    Architecture, Gan, GanConfig, GeneratorOutput, NetworkConfig, Penalty, PenaltyKind, Prior,
-};
+use latentlab_models::{Gan, GanConfig, GeneratorOutput, Penalty, PenaltyKind, Prior};
+use latentlab_nn::{Architecture, NetworkConfig};
 use latentlab_tensor::ParamStore;
 
 use super::{

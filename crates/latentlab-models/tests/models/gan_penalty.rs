@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use latentlab_core::{ImageShape, ValueRange};
 use latentlab_losses::{adversarial::Objective, penalty::Sided};
-use latentlab_models::{Architecture, Gan, GanConfig, NetworkConfig, Penalty, PenaltyKind};
-use latentlab_tensor::{ParamStore, gradcheck::check_group, layers::Activation};
+use latentlab_models::{Gan, GanConfig, Penalty, PenaltyKind};
+use latentlab_nn::{Architecture, NetworkConfig};
+use latentlab_tensor::{ParamStore, gradcheck::check_group, ops::Activation};
 
 use super::{SMALL, assert_close, build, data, images, loss, scalar, scale, set, term, values};
 

@@ -5,7 +5,6 @@ mod ae;
 mod classifier;
 mod gan;
 mod gan_penalty;
-mod network;
 mod sizes;
 mod vae;
 mod vae_bounds;

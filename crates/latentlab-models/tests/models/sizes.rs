@@ -5,9 +5,9 @@ use latentlab_core::{
     Batch, DataInfo, GenerativeModel, ImageShape, ModelSpec, Result, Step, ValueRange,
 };
 use latentlab_models::{
-    Architecture, Autoencoder, AutoencoderConfig, Classifier, ClassifierConfig, Gan, GanConfig,
-    NetworkConfig, Norm, Vae, VaeConfig,
+    Autoencoder, AutoencoderConfig, Classifier, ClassifierConfig, Gan, GanConfig, Vae, VaeConfig,
 };
+use latentlab_nn::{Architecture, NetworkConfig, Norm};
 use latentlab_tensor::ParamStore;
 
 use super::{SEED, SMALL, build, data, images, rng};

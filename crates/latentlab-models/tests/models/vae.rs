@@ -2,8 +2,9 @@
 
 use candle_core::Tensor;
 use latentlab_core::{Likelihood, Sample, ValueRange};
-use latentlab_models::{Architecture, Initial, Observation, Vae, VaeConfig};
-use latentlab_tensor::{gradcheck::check_parameters, layers::Activation};
+use latentlab_models::{Observation, Vae, VaeConfig};
+use latentlab_nn::{Architecture, Initial};
+use latentlab_tensor::{gradcheck::check_parameters, ops::Activation};
 
 use super::{
     SMALL, assert_close, build, data, images, loss, refusal, rng, scalar, scale, set, term, values,

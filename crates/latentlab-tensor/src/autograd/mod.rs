@@ -89,6 +89,14 @@ pub fn is_final_backward() -> bool {
     FINAL.get()
 }
 
+/// The tensor without its graph, if nobody will differentiate it again.
+pub(crate) fn last(tensor: Tensor) -> Tensor {
+    match is_final_backward() {
+        true => tensor.detach(),
+        false => tensor,
+    }
+}
+
 /// Fails on a thread where candle detaches the gradients it computes.
 pub(crate) fn require_second_order() -> Result<()> {
     thread_local!(static WORKS: OnceCell<bool> = const { OnceCell::new() });

@@ -3,8 +3,7 @@
 //! The functions of a system's library differ in their last digits from platform to platform, and
 //! those of `libm` take one number after the other. These are the same everywhere, and loops of them
 //! become vector instructions.
-
-use crate::vectorised;
+use latentlab_kernels::vectorised;
 
 /// The two normal numbers of two uniform ones, given by 64 bits each (Box and Muller 1958):
 /// `√(−2 ln(1 − u)) cos 2πv` and `√(−2 ln(1 − u)) sin 2πv`.
@@ -105,7 +104,7 @@ fn cos_sin_turns(turns: f64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{Instructions, instructions::limit};
+    use latentlab_kernels::{Instructions, instructions::limit};
 
     #[test]
     fn the_logarithm_is_that_of_the_system() {

@@ -45,7 +45,7 @@ fn fused_norms_and_softmax_cut_the_gradient() {
         let row = |x: &Tensor| function(&x.to_dtype(DType::F32)?.unsqueeze(0)?)?.sqr();
         assert!(
             gradient(&[1.0, 2.0, 3.0, 5.0], row).is_none(),
-            "candle #2168, #2977, #3011: {name} has a gradient now, `layers::LayerNorm` may die"
+            "candle #2168, #2977, #3011: {name} has a gradient now, `latentlab_nn::LayerNorm` may die"
         );
     }
 }
@@ -74,7 +74,7 @@ fn nearest_upsampling_overwrites_the_gradient_of_other_consumers() {
     };
     assert!(
         gradient_error(&images(), with_other) > 0.1,
-        "candle #3507 is mended: `layers::upsample_nearest` may die"
+        "candle #3507 is mended: `ops::upsample_nearest` may die"
     );
 }
 
@@ -142,7 +142,7 @@ fn batch_norm_moves_its_statistics_on_every_training_pass() {
     assert_ne!(
         layer.running_mean().to_vec1::<f64>().unwrap(),
         before.to_vec1::<f64>().unwrap(),
-        "candle's batch norm can leave its statistics: `layers::BatchNorm` may die"
+        "candle's batch norm can leave its statistics: `latentlab_nn::BatchNorm` may die"
     );
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use candle_core::{CpuStorage, DType, Device, Layout, Shape, Storage, Tensor, Var};
-use latentlab_tensor::vectorised;
+use latentlab_kernels::vectorised;
 use num_traits::Float;
 
 use super::{Rule, rule::At};

@@ -4,7 +4,7 @@ mod frozen;
 
 use candle_core::{DType, Device, Module};
 use latentlab_core::{BatchSource, Loss};
-use latentlab_tensor::layers::{Linear, linear};
+use latentlab_nn::{Linear, linear};
 
 use super::*;
 use crate::{

@@ -2,10 +2,8 @@
 
 use candle_core::{DType, Device, Module, Tensor};
 use latentlab_core::{Batch, BatchSource, GenerativeModel, Loss, Phase};
-use latentlab_tensor::{
-    ParamStore, Rng,
-    layers::{Linear, linear},
-};
+use latentlab_nn::{Linear, linear};
+use latentlab_tensor::{ParamStore, Rng};
 use proptest::prelude::*;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device};
 use latentlab_core::{BatchSource, Loss};
-use latentlab_tensor::{Mode, layers};
+use latentlab_tensor::Mode;
 
 use super::*;
 
@@ -118,8 +118,8 @@ fn what_is_frozen_stays_the_same_to_the_bit_in_the_average() {
 #[test]
 fn frozen_running_statistics_stand_still() {
     struct Normalised {
-        first: layers::BatchNorm,
-        second: layers::BatchNorm,
+        first: latentlab_nn::BatchNorm,
+        second: latentlab_nn::BatchNorm,
     }
     impl GenerativeModel for Normalised {
         fn phases(&self) -> Vec<Phase<'_>> {
@@ -135,15 +135,15 @@ fn frozen_running_statistics_stand_still() {
     }
     let store = ParamStore::new(1, DType::F32, &Device::Cpu);
     let model = Normalised {
-        first: layers::batch_norm(
+        first: latentlab_nn::batch_norm(
             2,
-            layers::BatchNormConfig::default(),
+            latentlab_nn::BatchNormConfig::default(),
             &store.root().at("first"),
         )
         .unwrap(),
-        second: layers::batch_norm(
+        second: latentlab_nn::batch_norm(
             2,
-            layers::BatchNormConfig::default(),
+            latentlab_nn::BatchNormConfig::default(),
             &store.root().at("second"),
         )
         .unwrap(),
