@@ -3,8 +3,8 @@
 
 use candle_core::{DType, Device};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use latentlab_optim::{Ema, EmaConfig, Gradients, Optimizer, OptimizerConfig, Rule};
 use latentlab_tensor::{Init, ParamStore, Rng};
-use latentlab_train::{Ema, EmaConfig, Gradients, Optimizer, OptimizerConfig, Rule};
 
 /// Rows and columns of a small and of a large weight.
 const SHAPES: [(usize, usize); 2] = [(784, 400), (1024, 1024)];

@@ -55,6 +55,7 @@ mod capability;
 mod data;
 mod error;
 mod model;
+pub mod numbers;
 mod phase;
 mod registry;
 mod table;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use latentlab_core::{Registry, from_table, merge};
 use latentlab_data::DataConfig;
+use latentlab_optim::EmaConfig;
 use latentlab_train::{
-    EmaConfig, TrainConfig,
+    TrainConfig,
     observers::{Goal, StopConfig},
 };
 use schemars::JsonSchema;

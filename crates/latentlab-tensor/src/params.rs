@@ -72,6 +72,17 @@ impl Parameter {
     }
 }
 
+/// A variable that no store owns, as a parameter that is being trained.
+impl From<Var> for Parameter {
+    fn from(var: Var) -> Self {
+        Self {
+            var,
+            kind: Kind::Parameter,
+            moves: Arc::new(AtomicBool::new(true)),
+        }
+    }
+}
+
 /// The one owner of a model's parameters and buffers, in path order. Clones share the entries.
 #[derive(Clone, Debug)]
 pub struct ParamStore {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use latentlab_core::Phase;
 
-use crate::{Error, Gradients, Result};
+use crate::{Error, Result};
+use latentlab_optim::Gradients;
 
 /// Which phases have run, and which parameters their gradients have reached.
 #[derive(Debug, Default)]

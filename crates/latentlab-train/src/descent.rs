@@ -3,7 +3,8 @@
 use latentlab_core::{Batch, Loss, Phase, Step, Term};
 use latentlab_tensor::{Parameter, final_backward};
 
-use crate::{Error, Gradients, Result, gradients};
+use crate::{Error, Result};
+use latentlab_optim::Gradients;
 
 /// The loss of a phase on a batch and the gradient of its `parameters`, computed on `parts` parts of
 /// the batch in turn.
@@ -36,7 +37,7 @@ pub(crate) fn descend(
             1.0 => loss,
             share => scale(loss, share)?,
         };
-        gradients::add(
+        latentlab_optim::accumulate(
             &mut gradients,
             &final_backward(&weighted.total)?,
             parameters,

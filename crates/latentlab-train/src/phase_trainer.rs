@@ -7,9 +7,10 @@ use latentlab_core::{Batch, Error as CoreError, GenerativeModel, Phase, Step};
 use latentlab_tensor::{Error as TensorError, ParamStore, Parameter, Rng, is_below, once};
 
 use crate::{
-    Ema, Error, Optimizer, PhaseReport, Result, StepReport, TrainConfig, Trainer,
-    coverage::Coverage, descent::descend, frozen::Frozen, optimizer::mismatches,
+    Error, PhaseReport, Result, StepReport, TrainConfig, Trainer, coverage::Coverage,
+    descent::descend, frozen::Frozen,
 };
+use latentlab_optim::{Ema, Optimizer, mismatches};
 
 /// Trains any model by running its phases: each one's loss, its gradient, its group's optimizer.
 #[derive(Debug)]

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use latentlab_optim::EmaConfig;
 use latentlab_tensor::encode_tensors;
 use latentlab_train::{
-    CheckpointStore, EmaConfig, Outcome, PhaseTrainer, StopReason, TrainConfig,
+    CheckpointStore, Outcome, PhaseTrainer, StopReason, TrainConfig,
     observers::{Goal, Patience, StopConfig},
 };
 use session::{Plan, SEED, STEPS, files, planned_session, toy::Toy};

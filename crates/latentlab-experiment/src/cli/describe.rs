@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use latentlab_core::Registry;
-use latentlab_train::OptimizerConfig;
+use latentlab_optim::OptimizerConfig;
 
 use super::{Changes, say};
 use crate::{

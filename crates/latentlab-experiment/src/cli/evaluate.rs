@@ -8,9 +8,9 @@ use std::{
 use candle_core::{Device, Tensor};
 use clap::Args;
 use latentlab_core::Registry;
+use latentlab_core::numbers;
 use latentlab_data::{Background, DataConfig, Dataset, Folder, Options, Source, Split};
 use latentlab_metrics::Figure;
-use latentlab_train::numbers;
 use serde_json::{Map, Value, json};
 
 use super::{assignments, say};

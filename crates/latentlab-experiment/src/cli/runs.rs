@@ -7,10 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use latentlab_train::{
-    numbers,
-    observers::{Goal, read_metrics},
-};
+use latentlab_core::numbers;
+use latentlab_train::observers::{Goal, read_metrics};
 use serde_json::{Map, Value, json};
 
 use super::say;

@@ -48,7 +48,7 @@ pub struct Summary {
     /// SHA-256 of the parameters as a safetensors file.
     pub params_sha256: String,
     /// The last value of every figure in `metrics.jsonl` that is not NaN.
-    #[serde(with = "latentlab_train::numbers::map")]
+    #[serde(with = "latentlab_core::numbers::map")]
     pub metrics: BTreeMap<String, f64>,
     /// The step of each figure that was not recorded in the last one: after an interruption those of
     /// the last evaluation before it.

@@ -16,8 +16,9 @@ use std::{
 
 use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Loader};
+use latentlab_optim::Ema;
 use latentlab_train::{
-    CheckpointStore, Ema, PhaseTrainer, Run, Trainer,
+    CheckpointStore, PhaseTrainer, Run, Trainer,
     observers::{read_metrics, surely_saved},
 };
 use toml::Table;

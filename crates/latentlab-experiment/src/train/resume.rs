@@ -32,7 +32,7 @@ pub fn read_experiment(directory: &Path, registry: &Registry) -> Result<Experime
 
 /// Writes into the file of a run what keys that are newer than the run meant when it was made.
 fn keep_older_meaning(directory: &Path, table: &mut Table) {
-    latentlab_train::keep_older_meaning(table);
+    latentlab_optim::keep_older_meaning(table);
     let name = table
         .get("data")
         .and_then(|data| data.get("name")?.as_str());

@@ -1,7 +1,7 @@
 //! Tests of the configuration of a training.
 
 use super::*;
-use crate::optimizer::{Adam, Rule, Sgd};
+use latentlab_optim::{Adam, Rule, Sgd};
 
 fn config(text: &str) -> TrainConfig {
     toml::from_str(text).expect("the text is valid TOML of a TrainConfig")

@@ -12,7 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, durable, numbers};
+use crate::{Error, Result, durable};
+use latentlab_core::numbers;
 
 /// A phase's loss in the first step in which it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -14,8 +14,8 @@ use super::{Observer, View};
 use crate::{
     Error, Record, Result, StopReason,
     disk::{self, File},
-    numbers,
 };
+use latentlab_core::numbers;
 
 const STEP: &str = "step";
 const ELAPSED: &str = "elapsed_s";

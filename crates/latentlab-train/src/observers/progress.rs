@@ -8,10 +8,8 @@ use std::{
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::{Observer, View, read};
-use crate::{
-    Record, Result, StepReport, StopReason,
-    numbers::{fixed, shown},
-};
+use crate::{Record, Result, StepReport, StopReason};
+use latentlab_core::numbers::{fixed, shown};
 
 /// Time between two updates of the bar: reading losses waits for the device.
 const REFRESH: Duration = Duration::from_millis(250);

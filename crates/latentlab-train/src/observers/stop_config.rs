@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EXPLOSION, Goal};
-use crate::{Result, numbers::unsigned_zero};
+use crate::Result;
+use latentlab_core::numbers::unsigned_zero;
 
 /// When to end before the last step; a rule that is not given never does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -7,10 +7,8 @@ use latentlab_core::{BatchSource, Loss};
 use latentlab_nn::{Linear, linear};
 
 use super::*;
-use crate::{
-    EmaConfig,
-    toy::{Points, Toy},
-};
+use crate::toy::{Points, Toy};
+use latentlab_optim::EmaConfig;
 
 /// A model with one layer and the given phases on it.
 struct Single {

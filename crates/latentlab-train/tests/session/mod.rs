@@ -11,10 +11,11 @@ use std::{
 };
 
 use latentlab_core::{Batch, BatchSource};
+use latentlab_optim::Ema;
 use latentlab_tensor::ParamStore;
 use latentlab_train::{
-    CheckpointStore, Ema, Outcome, PhaseTrainer, Record, Result, Run, StopReason, TrainConfig,
-    Trainer, View,
+    CheckpointStore, Outcome, PhaseTrainer, Record, Result, Run, StopReason, TrainConfig, Trainer,
+    View,
     observers::{
         Checkpoints, Divergence, Goal, MetricsFile, Observer, Scalars, StopConfig, StopRules,
         read_metrics,

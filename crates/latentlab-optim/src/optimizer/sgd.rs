@@ -14,10 +14,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, negative, outside_unit, settled};
-use crate::{
-    Result,
-    parallel::{SLOTS, real},
-};
+use crate::parallel::{SLOTS, real};
+use latentlab_core::Result;
 
 /// Gradient descent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use super::{Adam, AdamW, RmsProp, Rule, Sgd};
-use crate::{Schedule, numbers::unsigned_zero};
+use crate::Schedule;
+use latentlab_core::numbers::unsigned_zero;
 
 /// How one group of parameters is optimised.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -41,7 +42,7 @@ impl Default for OptimizerConfig {
 
 impl OptimizerConfig {
     /// The keys that mean the same for every rule.
-    pub(crate) const SHARED: [&'static str; 4] = ["lr", "schedule", "clip_norm", "clip_value"];
+    pub const SHARED: [&'static str; 4] = ["lr", "schedule", "clip_norm", "clip_value"];
 
     /// Reads the keys found at `field` of an experiment file; missing ones take the default's
     /// values, a missing `name` is `adam`.

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Adam, AdamW, RmsProp, Sgd};
-use crate::{Result, parallel::SLOTS};
+use crate::parallel::SLOTS;
+use latentlab_core::Result;
 
 /// How a gradient moves a parameter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

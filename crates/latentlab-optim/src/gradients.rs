@@ -5,15 +5,23 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, backprop::GradStore};
 use latentlab_tensor::Parameter;
 
-use crate::Result;
+use latentlab_core::Result;
 
 /// Gradients by parameter path. Parameters that a loss does not reach have no entry.
 pub type Gradients = BTreeMap<String, Tensor>;
 
+/// What one backward pass left for `parameters`, detached.
+pub fn gradients_of(parameters: &[(String, Parameter)], pass: &GradStore) -> Gradients {
+    let gradient = |(path, parameter): &(String, Parameter)| {
+        Some((path.clone(), pass.get(parameter.var())?.detach()))
+    };
+    parameters.iter().filter_map(gradient).collect()
+}
+
 /// Adds what one backward pass left for `parameters` to `sum`.
 ///
 /// The gradients are detached: where candle keeps the graph of a gradient, it ends here.
-pub(crate) fn add(
+pub fn accumulate(
     sum: &mut Gradients,
     part: &GradStore,
     parameters: &[(String, Parameter)],
@@ -38,7 +46,7 @@ pub(crate) fn add(
 /// `clip_grad_norm_` (Pascanu et al. 2013, algorithm 1).
 ///
 /// The norm stays on the device.
-pub(crate) fn clip_norm(gradients: &mut Gradients, max_norm: f64) -> Result<Option<Tensor>> {
+pub fn clip_norm(gradients: &mut Gradients, max_norm: f64) -> Result<Option<Tensor>> {
     let squares = gradients
         .values()
         .map(|gradient| gradient.sqr()?.sum_all())

@@ -13,12 +13,12 @@ use num_traits::Float;
 
 use super::{Rule, rule::At};
 use crate::{
-    Result,
     ema::{blend, blend_composed},
     parallel::{
         self, Arrays, Element, SLOTS, TOGETHER, for_each_chunk, real, storage_of, with_memory,
     },
 };
+use latentlab_core::Result;
 
 /// The state of one parameter: up to two values for each of its elements.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 //! ```
 //! use std::collections::BTreeMap;
 //!
-//! use latentlab_train::numbers;
+//! use latentlab_core::numbers;
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub fn from_json(value: &Value) -> Option<f64> {
     }
 }
 
-/// [`to_json`] for `#[serde(with = "latentlab_train::numbers")]`.
+/// [`to_json`] for `#[serde(with = "latentlab_core::numbers")]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -71,7 +71,7 @@ pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::
     }
 }
 
-/// [`from_json`] for `#[serde(with = "latentlab_train::numbers")]`.
+/// [`from_json`] for `#[serde(with = "latentlab_core::numbers")]`.
 ///
 /// # Errors
 /// If the value is no number, no `null` and none of the three strings.
@@ -89,7 +89,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D:
 #[serde(transparent)]
 pub struct Number(#[serde(with = "self")] pub f64);
 
-/// Numbers by name, for `#[serde(with = "latentlab_train::numbers::map")]`.
+/// Numbers by name, for `#[serde(with = "latentlab_core::numbers::map")]`.
 pub mod map {
     use std::collections::BTreeMap;
 

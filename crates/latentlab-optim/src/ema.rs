@@ -11,10 +11,8 @@ use latentlab_kernels::vectorised;
 use latentlab_tensor::{ParamStore, Parameter};
 use num_traits::Float;
 
-use crate::{
-    Result,
-    parallel::{Arrays, Element, TOGETHER, for_each_chunk, in_place, real, with_memory},
-};
+use crate::parallel::{Arrays, Element, TOGETHER, for_each_chunk, in_place, real, with_memory};
+use latentlab_core::Result;
 
 /// Averages one parameter store into another: `average ← decay · average + (1 - decay) · live`.
 ///
@@ -64,7 +62,7 @@ impl Ema {
     }
 
     /// The average that is a plain copy of some of the parameters.
-    pub(crate) fn copying(mut self, copied: impl Fn(&str) -> bool) -> Self {
+    pub fn copying(mut self, copied: impl Fn(&str) -> bool) -> Self {
         for (path, pair) in &mut self.pairs {
             pair.copied = copied(path);
         }
@@ -77,7 +75,7 @@ impl Ema {
     }
 
     /// The same but for those that optimizers have `averaged` in their own pass.
-    pub(crate) fn update_others(&self, step: u64, averaged: &BTreeSet<String>) -> Result<()> {
+    pub fn update_others(&self, step: u64, averaged: &BTreeSet<String>) -> Result<()> {
         for (copied, decay) in [(false, self.averages(step).decay), (true, 0.0)] {
             let pairs = self.pairs.iter();
             let others = pairs.filter(|(path, _)| !averaged.contains(*path));
@@ -88,7 +86,7 @@ impl Ema {
     }
 
     /// The averages, and how they take in the parameters of step `step`.
-    pub(crate) fn averages(&self, step: u64) -> Averages<'_> {
+    pub fn averages(&self, step: u64) -> Averages<'_> {
         let decay = self.config.decay_at(step);
         Averages { ema: self, decay }
     }
@@ -118,19 +116,19 @@ fn update<'a>(decay: f64, pairs: impl Iterator<Item = &'a Pair>) -> Result<()> {
 
 /// The averages in one step.
 #[derive(Clone, Copy)]
-pub(crate) struct Averages<'a> {
+pub struct Averages<'a> {
     ema: &'a Ema,
     decay: f64,
 }
 
 impl<'a> Averages<'a> {
     /// The average of the parameter at `path`.
-    pub(crate) fn of(self, path: &str) -> Option<&'a Var> {
+    pub fn of(self, path: &str) -> Option<&'a Var> {
         Some(self.ema.pairs.get(path)?.averaged.var())
     }
 
     /// The share of the average that is kept.
-    pub(crate) fn decay(self) -> f64 {
+    pub fn decay(self) -> f64 {
         self.decay
     }
 }

@@ -21,7 +21,8 @@ use std::{
 use candle_core::{DType, Device, Tensor};
 use latentlab_tensor::{Error as TensorError, Parameter, TensorProblem};
 
-use crate::{Gradients, Result, ema::Averages, gradients};
+use crate::{Averages, Gradients, gradients};
+use latentlab_core::Result;
 use update::{Move, Slots, Update};
 
 /// Moves a group of parameters down their gradients, and remembers what its rule needs.
@@ -42,7 +43,7 @@ struct Entry {
 }
 
 /// What an update did.
-pub(crate) struct Moved {
+pub struct Moved {
     /// The norm of the gradients before clipping, a scalar `[]`, where it was asked for.
     pub norm: Option<Tensor>,
     /// Whether everything is finite still, as far as was looked.
@@ -75,7 +76,7 @@ impl Optimizer {
     }
 
     /// [`step`](Self::step), in which the averages of what moves take it in.
-    pub(crate) fn step_with(
+    pub fn step_with(
         &mut self,
         mut gradients: Gradients,
         factor: f64,
@@ -157,7 +158,7 @@ impl Optimizer {
 }
 
 /// How `given` differs from `expected` in its paths, shapes and types; sorted by path.
-pub(crate) fn mismatches(
+pub fn mismatches(
     expected: &BTreeMap<String, Tensor>,
     given: &BTreeMap<String, Tensor>,
 ) -> Vec<TensorProblem> {
@@ -209,7 +210,7 @@ mod tests {
             let loss = (bowl + x.sin().unwrap()).unwrap().sum_all().unwrap();
             let mut gradients = Gradients::new();
             let backward = loss.backward().unwrap();
-            gradients::add(&mut gradients, &backward, &store.parameters("")).unwrap();
+            gradients::accumulate(&mut gradients, &backward, &store.parameters("")).unwrap();
             optimizer.step(gradients, 1.0).unwrap();
         }
     }

@@ -20,10 +20,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rule::{At, mean_of_squares, negative, outside_unit, ratio, settled};
-use crate::{
-    Result,
-    parallel::{SLOTS, real},
-};
+use crate::parallel::{SLOTS, real};
+use latentlab_core::Result;
 
 /// Gradient descent at a pace set by the running mean of the squared gradient.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
