@@ -36,7 +36,7 @@ fn the_images_and_labels_are_the_published_ones() {
         (mnist.len(Split::Train), mnist.len(Split::Test)),
         (60_000, 10_000)
     );
-    // Counts and mean as in data/mnist/README.md.
+    // Counts and mean as in crates/latentlab-mnist/README.md.
     let counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949];
     assert_eq!(label_counts(&mnist, Split::Train), counts);
     let mean = info.mean.iter().sum::<f32>() / 784.0;

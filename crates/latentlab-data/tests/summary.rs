@@ -22,7 +22,7 @@ fn digits_are_counted_by_class_and_split() {
         .iter()
         .map(|class| class.train + class.validation)
         .collect();
-    // As in data/mnist/README.md.
+    // As in crates/latentlab-mnist/README.md.
     assert_eq!(
         of_train,
         [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
