@@ -1,4 +1,4 @@
-//! A chart as an SVG file of its own: kinds over a number or bars over outcomes, on white, legible
+//! A chart as an SVG file of its own: curves over a number or bars over outcomes, on white, legible
 //! beside any page.
 
 use std::{fmt::Write, ops::Range};
@@ -25,7 +25,7 @@ const BARS: f64 = 0.85;
 /// Width of a bar from which on three decimals fit above it, where else it is two.
 const THREE_DECIMALS: f64 = 34.0;
 
-/// A chart of kinds, or of bars.
+/// A chart of curves, or of bars.
 pub struct Chart {
     /// What it shows.
     pub title: String,
@@ -37,7 +37,7 @@ pub struct Chart {
     pub y_scale: Scale,
     /// What a series is drawn as.
     pub form: Form,
-    /// The kinds, or the bars of one colour.
+    /// The curves, or the bars of one colour.
     pub series: Vec<Series>,
 }
 
@@ -59,7 +59,7 @@ pub struct Series {
 }
 
 impl Chart {
-    /// A chart without kinds, both axes linear.
+    /// A chart without curves, both axes linear.
     pub fn new(title: impl Into<String>, x: impl Into<String>) -> Self {
         Self {
             title: title.into(),

@@ -23,31 +23,31 @@ const COLUMNS: usize = 3;
 /// parts of one quantity share theirs.
 pub(crate) fn charts(records: &[Record]) -> Vec<(&str, Vec<String>)> {
     let steps = records.last().map_or(1, |record| record.step) as f64;
-    grouped(kinds(records))
+    grouped(curves(records))
         .into_iter()
         .map(|group| (group.name, draw(group, steps)))
         .collect()
 }
 
 /// The finite values of every figure by its key.
-fn kinds(records: &[Record]) -> BTreeMap<&str, Points> {
-    let mut kinds: BTreeMap<&str, Points> = BTreeMap::new();
+fn curves(records: &[Record]) -> BTreeMap<&str, Points> {
+    let mut curves: BTreeMap<&str, Points> = BTreeMap::new();
     for record in records {
         for (key, value) in record.iter().filter(|(_, value)| value.is_finite()) {
-            let curve = kinds.entry(key).or_default();
+            let curve = curves.entry(key).or_default();
             curve.push((record.step as f64, value));
         }
     }
-    kinds
+    curves
 }
 
 fn draw(group: Group<Points>, steps: f64) -> Vec<String> {
     if group.is_one_quantity() {
-        let note = format!("{} kinds", group.figures.len());
+        let note = format!("{} curves", group.figures.len());
         let figures = group.figures.into_iter();
-        let kinds: Vec<_> = figures.map(|(_, curve)| (Look::Among, curve)).collect();
+        let curves: Vec<_> = figures.map(|(_, curve)| (Look::Among, curve)).collect();
         let key = format!("{}/...", group.name);
-        return vec![chart(&key, &note, &kinds, steps)];
+        return vec![chart(&key, &note, &curves, steps)];
     }
     let figures = group.figures.into_iter();
     figures

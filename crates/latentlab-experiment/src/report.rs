@@ -43,7 +43,7 @@ pub(crate) fn report(
         pictures::section("Reconstructions", &directory.join("reconstructions"))?,
         latent::section(directory)?,
         figures(summary),
-        kinds(records),
+        curves(records),
         data(record),
         configuration(&experiment.to_table()?),
         environment(&record.environment),
@@ -116,8 +116,8 @@ fn table(rows: &[(&str, String)]) -> String {
     format!("<table>\n{rows}</table>\n")
 }
 
-/// The kinds below a heading for each part of the run that recorded them: tests, samples, phases.
-fn kinds(records: &[Record]) -> String {
+/// The curves below a heading for each part of the run that recorded them: tests, samples, phases.
+fn curves(records: &[Record]) -> String {
     let mut parts: Vec<(&str, Vec<String>)> = Vec::new();
     for (path, charts) in charts(records) {
         let part = path.split('/').next().unwrap_or(path);

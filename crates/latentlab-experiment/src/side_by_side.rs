@@ -1,4 +1,4 @@
-//! Several runs on one page: kinds over one another, and what differs in figures and configuration.
+//! Several runs on one page: curves over one another, and what differs in figures and configuration.
 
 mod side;
 mod tables;
@@ -35,7 +35,7 @@ pub(crate) fn side_by_side(directories: &[impl AsRef<Path>]) -> Result<String> {
         format!("<header>\n<h1>{title}</h1>\n</header>\n"),
         page::section("Runs", &tables::runs(&sides)),
         page::section("Last samples", &samples(&sides)),
-        page::section("Curves", &kinds(&sides)),
+        page::section("Curves", &curves(&sides)),
         page::section("Final figures", &tables::figures(&sides)),
         page::section("Configuration", &tables::configuration(&sides)),
     ]
@@ -55,7 +55,7 @@ fn name(place: usize, side: &Side) -> String {
 }
 
 /// The charts of figures that runs share, below a legend; parts of one quantity are folded away.
-fn kinds(sides: &[Side]) -> String {
+fn curves(sides: &[Side]) -> String {
     let records: Vec<_> = sides.iter().map(|side| &side.records[..]).collect();
     let mut contents = String::new();
     for group in overlays(&records) {

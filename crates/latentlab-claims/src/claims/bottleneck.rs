@@ -43,7 +43,7 @@ fn measure(lab: &Lab) -> Result<Finding> {
     let components = PrincipalComponents::of(&pixels, SIZES[SIZES.len() - 1])?;
     let test_pixels = Features::of(&test.images)?;
     let raw = neighbours(&pixels, &train, &test_pixels, &test)?;
-    let mut kinds = [vec![], vec![], vec![], vec![]];
+    let mut curves = [vec![], vec![], vec![], vec![]];
     let mut rows = Vec::new();
     for size in SIZES {
         let trained = autoencoder(lab, size)?;
@@ -62,13 +62,13 @@ fn measure(lab: &Lab) -> Result<Finding> {
         let linear_accuracy = neighbours(&known, &train, &asked, &test)?;
         let row = [error, linear_error, accuracy, linear_accuracy];
         table.row(size.to_string(), &row);
-        for (curve, value) in kinds.iter_mut().zip(row) {
+        for (curve, value) in curves.iter_mut().zip(row) {
             curve.push((size as f64, value));
         }
         rows.push(row);
     }
     table.row("784 pixels", &[0.0, 0.0, raw, raw]);
-    let [error, linear_error, accuracy, linear_accuracy] = kinds;
+    let [error, linear_error, accuracy, linear_accuracy] = curves;
     finding.chart(
         Chart::new(
             "squared error of a test image, summed over its pixels",

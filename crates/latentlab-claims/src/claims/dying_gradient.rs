@@ -45,7 +45,7 @@ fn at_logits(finding: &mut Finding) -> Result<()> {
             "its gradient",
         ],
     );
-    let mut kinds = [vec![], vec![]];
+    let mut curves = [vec![], vec![]];
     for exponent in -8..=8 {
         let tail = 10f64.powi(-i32::abs(exponent));
         let probability = match exponent {
@@ -55,7 +55,7 @@ fn at_logits(finding: &mut Finding) -> Result<()> {
         };
         let logit = (probability / (1.0 - probability)).ln();
         let mut row = Vec::new();
-        for ((_, game), curve) in GAMES.iter().zip(&mut kinds) {
+        for ((_, game), curve) in GAMES.iter().zip(&mut curves) {
             let logits = Var::new(&[logit], &Device::Cpu)?;
             let loss = game.generator_loss(&logits)?;
             let gradients = loss.backward()?;
@@ -69,15 +69,15 @@ fn at_logits(finding: &mut Finding) -> Result<()> {
     let at_minus_4 = |curve: &[(f64, f64)]| curve[4].1; // D(G(z)) = 1e-4
     finding.at_most(
         "gradient at D(G(z)) = 1e-4, minimax",
-        at_minus_4(&kinds[0]),
+        at_minus_4(&curves[0]),
         1e-3,
     );
     finding.at_least(
         "gradient at D(G(z)) = 1e-4, non-saturating",
-        at_minus_4(&kinds[1]),
+        at_minus_4(&curves[1]),
         0.999,
     );
-    let [minimax, non_saturating] = kinds;
+    let [minimax, non_saturating] = curves;
     finding.chart(
         Chart::new(
             "size of the gradient at D's logit of a generated image",
@@ -115,7 +115,7 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
         .map(|(name, _)| playing(&trained.session, name));
     let games = games.collect::<Result<Vec<_>>>()?;
     let mut confidence_of_d = Vec::new();
-    let mut kinds = [vec![], vec![]];
+    let mut curves = [vec![], vec![]];
     trained.at_checkpoints(|step, session| {
         let critic = session.model.critic();
         let critic =
@@ -127,7 +127,7 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
             .map(|logit| 1.0 / (1.0 + f64::from(-logit).exp()))
             .sum::<f64>();
         confidence_of_d.push((step as f64, mean / logits.len() as f64));
-        for (game, curve) in games.iter().zip(&mut kinds) {
+        for (game, curve) in games.iter().zip(&mut curves) {
             game.store.load(&session.store.tensors())?;
             curve.push((step as f64, generator_gradient(game)?));
         }
@@ -137,15 +137,15 @@ fn in_a_network(lab: &Lab, finding: &mut Finding) -> Result<()> {
     let first = |curve: &[(f64, f64)]| curve.first().map_or(f64::NAN, |point| point.1);
     finding.at_most(
         "norm of the generator's gradient at the end over the first, minimax",
-        last(&kinds[0]) / first(&kinds[0]),
+        last(&curves[0]) / first(&curves[0]),
         0.1,
     );
     finding.at_least(
         "norm of the generator's gradient at the end over the first, non-saturating",
-        last(&kinds[1]) / first(&kinds[1]),
+        last(&curves[1]) / first(&curves[1]),
         0.5,
     );
-    let [minimax, non_saturating] = kinds;
+    let [minimax, non_saturating] = curves;
     finding.chart(
         Chart::new(
             "a generator held fixed: norm of its gradient, and D(G(z))",

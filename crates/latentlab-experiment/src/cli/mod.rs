@@ -59,7 +59,7 @@ enum Verb {
     Features(features::Arguments),
     /// Run a run again and compare every byte that is not a time
     Reproduce(reproduce::Arguments),
-    /// Show runs side by side on one page: kinds, figures, configurations
+    /// Show runs side by side on one page: curves, figures, configurations
     Compare(side_by_side::Arguments),
     /// Train what papers trained, and hold it to their figures
     Papers(papers::Arguments),

@@ -35,13 +35,13 @@ pub(super) enum Look {
     Hue(usize),
 }
 
-/// Draws kinds over the steps `0..=steps`, with the key of the figure on the left and a note on the
+/// Draws curves over the steps `0..=steps`, with the key of the figure on the left and a note on the
 /// right.
-pub(super) fn chart(key: &str, note: &str, kinds: &[(Look, Points)], steps: f64) -> String {
-    let points = kinds.iter().flat_map(|(_, points)| points);
+pub(super) fn chart(key: &str, note: &str, curves: &[(Look, Points)], steps: f64) -> String {
+    let points = curves.iter().flat_map(|(_, points)| points);
     let values = range(points.map(|(_, value)| *value));
     let frame = Frame { steps, values };
-    let kinds: String = kinds
+    let curves: String = curves
         .iter()
         .map(|(look, points)| frame.curve(*look, points))
         .collect();
@@ -61,7 +61,7 @@ pub(super) fn chart(key: &str, note: &str, kinds: &[(Look, Points)], steps: f64)
          role=\"img\" aria-label=\"{label}\">\n\
          <text x=\"10\" y=\"19\" font-size=\"13\">{title}</text>\n\
          <text x=\"{RIGHT}\" y=\"19\" font-size=\"13\" text-anchor=\"end\">{note}</text>\n\
-         {}{kinds}</svg>",
+         {}{curves}</svg>",
         frame.axes()
     )
 }

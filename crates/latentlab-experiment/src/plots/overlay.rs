@@ -1,4 +1,4 @@
-//! The kinds of several runs over one another.
+//! The curves of several runs over one another.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use latentlab_train::Record;
 
 use super::{
     chart::{Look, chart},
-    kinds,
+    curves,
 };
 use crate::figures::{Group, grouped};
 
@@ -15,15 +15,15 @@ use crate::figures::{Group, grouped};
 pub(crate) fn overlays<'a>(runs: &[&'a [Record]]) -> Vec<Group<'a, String>> {
     let mut figures: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for (place, records) in runs.iter().enumerate() {
-        for (key, points) in kinds(records) {
+        for (key, points) in curves(records) {
             let hued = (Look::Hue(place), points);
             figures.entry(key).or_default().push(hued);
         }
     }
     let last = runs.iter().filter_map(|records| records.last());
     let steps = last.map(|record| record.step).max().unwrap_or(1) as f64;
-    let shared = figures.into_iter().filter(|(_, kinds)| kinds.len() > 1);
-    grouped(shared.map(|(key, kinds)| (key, chart(key, "", &kinds, steps))))
+    let shared = figures.into_iter().filter(|(_, curves)| curves.len() > 1);
+    grouped(shared.map(|(key, curves)| (key, chart(key, "", &curves, steps))))
 }
 
 #[cfg(test)]

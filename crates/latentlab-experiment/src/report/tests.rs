@@ -197,5 +197,5 @@ fn the_most_telling_figures_come_first_and_parts_are_folded() {
 fn a_run_without_pictures_and_figures_says_nothing_of_them() {
     let html = page("vae", 1.0, false);
     assert!(!html.contains("<img") && !html.contains("Samples"));
-    assert_eq!(kinds(&[]), "");
+    assert_eq!(curves(&[]), "");
 }
