@@ -9,8 +9,9 @@ use std::{
 use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, GenerativeModel, Reconstruct, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_evaluate::FeatureExtractor;
 use latentlab_experiment::{
-    Error, Experiment, FeatureExtractor, Result, Session,
+    Error, Experiment, Result, Session,
     train::{self, Plan, Standing},
 };
 use latentlab_train::{CheckpointStore, Record, observers::read_metrics};

@@ -52,6 +52,15 @@ pub struct DataInfo {
     pub mean: Vec<f32>,
 }
 
+impl DataInfo {
+    /// Whether the images are pictures, rather than points in the plane or one-hot outcomes.
+    pub fn are_pictures(&self) -> bool {
+        let shape = self.shape;
+        let one = shape.height * shape.width == 1;
+        !(one && (self.range == ValueRange::Unit || shape.channels == 2))
+    }
+}
+
 /// An endless stream of batches, any of which can be had by its number.
 pub trait BatchSource {
     /// Batch `index`: the same bytes whenever and however often it is asked for.

@@ -25,10 +25,7 @@ use crate::{
 pub struct Mnist {}
 
 /// Images and labels to train on, and to test on.
-static FILES: [[&File; 2]; 2] = [
-    [&TRAIN_IMAGES, &TRAIN_LABELS],
-    [&TEST_IMAGES, &TEST_LABELS],
-];
+static FILES: [[&File; 2]; 2] = [[&TRAIN_IMAGES, &TRAIN_LABELS], [&TEST_IMAGES, &TEST_LABELS]];
 const TRAIN: u32 = 60_000;
 const ALL: u32 = 70_000;
 

@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 use crate::{
     Error, Expectation, InitFrom, Result,
-    glossary::{fill_goals, forget_goals},
+    goals::{fill_goals, forget_goals},
     initial,
 };
 

@@ -11,10 +11,8 @@ use latentlab_train::{
     picture::{self, Grid},
 };
 
-use crate::{
-    Result,
-    batches::{at_once, in_batches},
-};
+use crate::Result;
+use latentlab_evaluate::{at_once, in_batches};
 
 /// Images in a row of a picture.
 pub(crate) const COLUMNS: usize = 8;
@@ -37,18 +35,12 @@ enum Form {
 impl Form {
     /// What images that `info` is about are drawn as.
     fn of(info: &DataInfo) -> Self {
-        let shape = info.shape;
-        match (shape.height * shape.width, shape.channels, info.range) {
-            (1, 2, ValueRange::Real) => Self::Scatter,
-            (1, _, ValueRange::Unit) => Self::Bars,
-            _ => Self::Grid,
+        match info.range {
+            _ if info.are_pictures() => Self::Grid,
+            ValueRange::Real => Self::Scatter,
+            ValueRange::Unit => Self::Bars,
         }
     }
-}
-
-/// Whether images that `info` is about are pictures, rather than points or throws of a die.
-pub fn are_pictures(info: &DataInfo) -> bool {
-    Form::of(info) == Form::Grid
 }
 
 /// What images are drawn on: a grid, or a plot that shows the data as well.
@@ -129,7 +121,7 @@ pub fn samples(
     };
     let latent = sampler.prior(canvas.count(count), rng)?;
     let images = in_batches(&latent, canvas.at_once, |latent| {
-        Ok(sampler.generate(latent, None)?)
+        sampler.generate(latent, None)
     })?;
     canvas.draw(&images, &Grid::new(COLUMNS)).map(Some)
 }
@@ -146,13 +138,13 @@ pub fn reconstructions(
     let Some(reconstructor) = model.reconstructor() else {
         return Ok(None);
     };
-    if !are_pictures(dataset.info()) {
+    if !dataset.info().are_pictures() {
         return Ok(None);
     }
     let originals = dataset.first(Split::Test, count, device)?.images;
     let at_once = at_once(dataset.info().shape, AT_ONCE);
     let restored = in_batches(&originals, at_once, |images| {
-        Ok(reconstructor.reconstruct(images)?)
+        reconstructor.reconstruct(images)
     })?;
     Ok(Some(grid.pairs(&originals, &restored)?))
 }

@@ -11,11 +11,11 @@ use latentlab_train::picture::Grid;
 
 use crate::{
     Error, Result, RunDir, Session,
-    batches::{at_once, in_batches},
-    drawing::{self, Canvas},
+    drawing::Canvas,
     evenly::evenly,
     plots::{Scatter, scatter},
 };
+use latentlab_evaluate::{at_once, in_batches};
 use plane::Plane;
 
 /// Folder of the maps in a run directory.
@@ -88,7 +88,7 @@ pub(crate) fn draw(session: &Session, directory: &RunDir) -> Result<()> {
         note,
     });
     directory.write(&format!("{FOLDER}/{CODES}"), svg.as_bytes())?;
-    if plane.shares.is_none() && drawing::are_pictures(session.dataset.info()) {
+    if plane.shares.is_none() && session.dataset.info().are_pictures() {
         let images = match plane.is_line() {
             true => decode_line(reconstructor, &ranges[0], &session.device)?,
             false => decode(reconstructor, &ranges, &session.device, at_once)?,

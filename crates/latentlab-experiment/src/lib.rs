@@ -12,7 +12,6 @@
 //! }
 //! ```
 
-mod batches;
 mod built;
 pub mod cli;
 pub mod compare;
@@ -23,18 +22,14 @@ pub mod describe;
 mod drawing;
 mod environment;
 mod error;
-mod evaluation;
 mod evenly;
 mod expectation;
-mod features;
 mod figures;
-mod glossary;
+mod goals;
 mod initial;
-pub mod judgement;
 mod latent_map;
 pub mod launch;
 pub mod library;
-mod likeness;
 mod logging;
 pub mod markup;
 pub mod overrides;
@@ -47,18 +42,15 @@ mod plots;
 mod report;
 mod run_dir;
 mod run_model;
-mod sampled;
 mod session;
 mod side_by_side;
 pub mod train;
-mod truth;
 
 pub use built::Average;
 pub use config::{Best, Checkpoint, Evaluate, Experiment, Metrics, Model, Samples, is_harmless};
 pub use environment::Environment;
 pub use error::{Error, Result, chain};
 pub use expectation::{Direction, Expectation, Verdict};
-pub use features::{FeatureExtractor, FeatureNetwork};
 pub use initial::{InitFrom, Taken};
 pub use run_dir::{Resumption, RunDir, RunRecord, Status};
 pub use run_model::{RunModel, Trained};

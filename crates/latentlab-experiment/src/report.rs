@@ -16,12 +16,12 @@ use toml::Table;
 use crate::{
     Environment, Experiment, Result, RunRecord,
     figures::{grouped, number},
-    glossary::look_up,
     markup::escape,
     page::{self, fold},
     plots::charts,
     train::Summary,
 };
+use latentlab_evaluate::catalogue::look_up;
 
 /// The report of the run in `directory`; `ending` says why it ended.
 ///
@@ -93,7 +93,7 @@ fn figures(summary: &Summary) -> String {
     page::section("Final figures", &contents)
 }
 
-/// The glossary of the figures that there are.
+/// The catalogue of the figures that there are.
 fn meanings(summary: &Summary) -> String {
     let mut rows: Vec<(&str, String)> = Vec::new();
     for entry in summary.metrics.keys().filter_map(|key| look_up(key)) {

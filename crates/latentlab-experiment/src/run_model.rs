@@ -5,6 +5,7 @@ use std::path::Path;
 use candle_core::Device;
 use latentlab_core::{DataInfo, GenerativeModel, Registry};
 use latentlab_data::{Dataset, Summary};
+use latentlab_evaluate::FeatureNetwork;
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use latentlab_train::{CheckpointStore, Snapshot};
 use toml::Table;
@@ -42,15 +43,30 @@ pub struct Trained {
     /// The step of its checkpoint.
     pub step: u64,
     /// The parameters of the trained model.
-    pub(crate) store: ParamStore,
+    store: ParamStore,
     model: Box<dyn GenerativeModel>,
-    pub(crate) average: Option<Average>,
+    average: Option<Average>,
 }
 
 impl Trained {
     /// The model to look at: the averaged one if there is one.
     pub fn shown(&self) -> &dyn GenerativeModel {
         shown(&*self.model, &self.average)
+    }
+
+    /// The bytes of a file of the network, to compare images by.
+    ///
+    /// # Errors
+    /// If the model neither classifies nor encodes.
+    pub fn feature_file(&self) -> Result<Vec<u8>> {
+        let store = match &self.average {
+            Some(average) => &average.store,
+            None => &self.store,
+        };
+        let model = &self.experiment.model;
+        let built_with = (model.name.as_str(), &model.config);
+        let bytes = FeatureNetwork::encode(self.shown(), store, built_with, &self.info)?;
+        Ok(bytes)
     }
 }
 

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use candle_core::Device;
 use latentlab_core::{GenerativeModel, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_evaluate::{Evaluation, Setting};
 use latentlab_tensor::{DeviceChoice, ParamStore};
 use toml::Table;
 
@@ -78,6 +79,23 @@ impl Session {
             changes,
         };
         run.session(registry)
+    }
+
+    /// What the experiment asks to be measured of the model while it trains.
+    ///
+    /// # Errors
+    /// If what samples are to be compared by cannot be read or is for other images.
+    pub fn evaluation(&self, registry: &Registry) -> Result<Evaluation> {
+        let setting = Setting {
+            dataset: &self.dataset,
+            source: &DataConfig::from_table(&self.experiment.data)?.source,
+            device: &self.device,
+            seed: self.experiment.seed,
+            images: self.experiment.evaluate.images,
+            importance_samples: self.experiment.evaluate.importance_samples,
+            features: &self.experiment.evaluate.features,
+        };
+        Ok(Evaluation::new(&setting, &*self.model, registry)?)
     }
 
     /// The model to look at: the averaged one if there is one.

@@ -6,10 +6,7 @@ use assert_cmd::Command;
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Dataset, Split};
-use latentlab_experiment::{
-    FeatureExtractor,
-    judgement::{Judge, Judgement},
-};
+use latentlab_evaluate::{FeatureExtractor, Judge, Judgement};
 use latentlab_metrics::classification;
 use latentlab_tensor::Rng;
 use serde_json::Value;

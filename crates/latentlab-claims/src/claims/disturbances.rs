@@ -4,7 +4,8 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use latentlab_core::Registry;
-use latentlab_experiment::{FeatureExtractor, Result};
+use latentlab_evaluate::FeatureExtractor;
+use latentlab_experiment::Result;
 use latentlab_metrics::{Features, Moments, frechet_distance};
 use latentlab_train::{Picture, picture};
 
@@ -101,10 +102,10 @@ fn measure(lab: &Lab) -> Result<Finding> {
 fn network() -> Result<FeatureExtractor> {
     const FILE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/../latentlab-experiment/features/pictures.safetensors"
+        "/../latentlab-evaluate/features/pictures.safetensors"
     );
     let registry = Registry::default().with(latentlab_models::plugin)?;
-    FeatureExtractor::read(Path::new(FILE), &registry)
+    Ok(FeatureExtractor::read(Path::new(FILE), &registry)?)
 }
 
 /// The distances by features and by pixels.

@@ -15,12 +15,11 @@ use serde_json::{Map, Value, json};
 
 use super::{assignments, say};
 use crate::{
-    Error, FeatureExtractor, Result, RunModel,
-    evaluation::choice,
+    Error, Result, RunModel,
     figures::{grouped, number},
-    judgement::{Judge, Judgement},
     own_pictures,
 };
+use latentlab_evaluate::{FeatureExtractor, Judge, Judgement, choice};
 
 /// Pictures and samples, at least: below that nothing can be said.
 const LEAST: usize = 10;

@@ -7,7 +7,7 @@ use latentlab_core::Registry;
 use toml::Table;
 
 use super::say;
-use crate::{Error, Result, RunModel, features::feature_file};
+use crate::{Error, Result, RunModel};
 
 /// Arguments of `features`.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         changes: &Table::new(),
     };
     let model = run.trained(registry)?;
-    let bytes = feature_file(&model)?;
+    let bytes = model.feature_file()?;
     let out = arguments.out.as_path();
     fs::write(out, &bytes).map_err(Error::file(out))?;
     say(format!(

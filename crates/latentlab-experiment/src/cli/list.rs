@@ -10,11 +10,8 @@ use super::{
     runs::{Columns, list_runs},
     say,
 };
-use crate::{
-    Result,
-    glossary::{FIGURES, Origin},
-    library,
-};
+use crate::{Result, library};
+use latentlab_evaluate::catalogue::{FIGURES, Origin};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
@@ -58,12 +55,12 @@ fn list_figures(json: bool) -> Result<u8> {
     for entry in &FIGURES {
         let (name, meaning) = (entry.title(), entry.meaning);
         let only = match entry.from {
-            Origin::Judge => " [`evaluate` only]",
+            Origin::EvaluateOnly => " [`evaluate` only]",
             _ => "",
         };
         say(match json {
             true => json!({"name": name, "unit": entry.unit, "better": entry.side(),
-                           "evaluate_only": entry.from == Origin::Judge, "meaning": meaning})
+                           "evaluate_only": entry.from == Origin::EvaluateOnly, "meaning": meaning})
             .to_string(),
             false => format!("{name} ({}){only}\n    {meaning}", entry.unit_and_side()),
         });

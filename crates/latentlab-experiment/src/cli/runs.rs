@@ -15,10 +15,10 @@ use super::say;
 use crate::{
     Error, Result, RunRecord,
     figures::{differently_judged, last_values, number},
-    glossary::look_up,
     overrides::{differing_keys, flatten},
     run_dir::{read_toml, standing},
 };
+use latentlab_evaluate::catalogue::look_up;
 
 /// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
 const DEPTH: usize = 3;

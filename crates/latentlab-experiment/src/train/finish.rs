@@ -16,12 +16,12 @@ use sha2::{Digest, Sha256};
 use crate::{
     Error, Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
     figures::{last_values, number, steps_before},
-    judgement::MANY,
     latent_map,
     plots::{animation, plots},
     report::report,
     run_dir,
 };
+use latentlab_evaluate::MANY;
 
 /// A run that has ended without an error.
 #[derive(Clone, Debug)]

@@ -31,12 +31,12 @@ use crate::{
     Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status, Taken,
     data_info,
     error::guarded,
-    evaluation::Evaluation,
     initial::initialise,
     logging, run_dir,
     run_model::{check_data, perhaps_moved},
 };
 use finish::{Ending, finish, saved_at_end};
+use latentlab_evaluate::Evaluation;
 use named::check_figures;
 use observers::observers;
 
@@ -228,7 +228,7 @@ impl Prepared {
             &session.device,
         )?;
         let threads = candle_core::utils::get_num_threads();
-        let evaluation = Evaluation::of(&session, registry)?;
+        let evaluation = session.evaluation(registry)?;
         check_figures(&session, &evaluation)?;
         Ok(Self {
             trainer: trainer(&session)?,

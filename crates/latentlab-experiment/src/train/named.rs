@@ -2,10 +2,10 @@
 
 use latentlab_core::nearest;
 
-use crate::{
-    Experiment, Result, Session,
-    evaluation::Evaluation,
-    glossary::{Origin, is_evaluated, look_up},
+use crate::{Experiment, Result, Session};
+use latentlab_evaluate::{
+    Evaluation,
+    catalogue::{Origin, is_evaluated, look_up},
 };
 
 /// Refuses a figure that the run cannot record: one of an evaluation that does not measure it, or
@@ -26,7 +26,7 @@ pub(super) fn check_figures(session: &Session, evaluation: &Evaluation) -> Resul
 
 /// Why no record will hold `figure`, if none will.
 fn problem(figure: &str, evaluated: &[&str], phases: &[&str]) -> Option<String> {
-    if look_up(figure).is_some_and(|entry| entry.from == Origin::Judge) {
+    if look_up(figure).is_some_and(|entry| entry.from == Origin::EvaluateOnly) {
         return Some(format!(
             "`{figure}` is measured by `evaluate` only, not while training"
         ));

@@ -18,8 +18,8 @@ use super::{METRICS, possession::Possession};
 use crate::{
     Error, Result, RunDir, Session,
     drawing::{self, Canvas},
-    evaluation::Evaluation,
 };
+use latentlab_evaluate::Evaluation;
 
 type Observers = Vec<Box<dyn Observer>>;
 

@@ -11,9 +11,9 @@ use latentlab_tensor::Rng;
 use super::{CHUNK, Own, Run, Which, cannot, within};
 use crate::{
     Error, Result, Trained,
-    batches::{at_once, in_batches},
     cli::outputs::{Look, check_place, refuse_huge, write_picture},
 };
+use latentlab_evaluate::{at_once, in_batches};
 
 /// Arguments of `interpolate`.
 #[derive(Debug, Args)]

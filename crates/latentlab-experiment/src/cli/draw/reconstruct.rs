@@ -8,10 +8,10 @@ use latentlab_core::Registry;
 use super::{CHUNK, MOST, Own, Run, Which, cannot, within};
 use crate::{
     Result,
-    batches::{at_once, in_batches},
     cli::outputs::{Look, check_place, refuse_huge, write_picture},
     drawing::{COLUMNS, reconstructions},
 };
+use latentlab_evaluate::{at_once, in_batches};
 
 /// Arguments of `reconstruct`.
 #[derive(Debug, Args)]
@@ -70,7 +70,7 @@ fn reconstruct_own(arguments: &ReconstructArguments, run: &Run, registry: &Regis
     refuse_huge(2 * arguments.image.len(), shape, &grid)?;
     let images = arguments.own.read(&trained, &arguments.image)?;
     let restored = in_batches(&images, at_once(shape, CHUNK), |images| {
-        Ok(reconstructor.reconstruct(images)?)
+        reconstructor.reconstruct(images)
     })?;
     let picture = grid.pairs(&images, &restored)?;
     write_picture(&arguments.out, &[picture], trained.step)

@@ -10,7 +10,6 @@ use latentlab_train::durable;
 use super::{CHUNK, MOST, Which, cannot, within};
 use crate::{
     Error, Result, Trained,
-    batches::{at_once, in_batches},
     cli::{
         outputs::{
             Look, check_place, empty_folder, numbered, refuse_among_data, refuse_huge,
@@ -18,8 +17,8 @@ use crate::{
         },
         say,
     },
-    drawing::are_pictures,
 };
+use latentlab_evaluate::{at_once, in_batches};
 
 /// Files that are written at most.
 const MOST_FILES: usize = 100_000;
@@ -76,7 +75,7 @@ pub(crate) fn sample(arguments: &SampleArguments, registry: &Registry) -> Result
     refuse_huge(arguments.count, trained.info.shape, &grid)?;
     let latent = sampler.prior(arguments.count, &mut stream(arguments))?;
     let images = in_batches(&latent, at_once(trained.info.shape, CHUNK), |latent| {
-        Ok(sampler.generate(latent, None)?)
+        sampler.generate(latent, None)
     })?;
     let picture = run.canvas(&trained)?.draw(&images, &grid)?;
     write_picture(out, &[picture], trained.step)
@@ -89,7 +88,7 @@ fn sample_each(
     trained: &Trained,
     sampler: &dyn Sample,
 ) -> Result<u8> {
-    if !are_pictures(&trained.info) {
+    if !trained.info.are_pictures() {
         let problem = "--each: these images are points or throws of a die; draw them with --out";
         return Err(Error::Argument(problem.to_owned()));
     }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{Batch, Criticise, GenerativeModel, Likelihood, Registry, Result};
-use latentlab_data::{DataConfig, Dataset, Split};
+use latentlab_data::{Dataset, Source, Split};
 use latentlab_metrics as metrics;
 use latentlab_tensor::Rng;
 use latentlab_train::observers::SAMPLE_SPREAD;
 
 use crate::{
-    FeatureExtractor, Session,
+    FeatureExtractor,
     batches::at_once,
-    glossary::{FIGURES, Origin},
-    likeness::Likeness,
+    catalogue::{FIGURES, Origin},
+    feature_statistics::FeatureStatistics,
     sampled::{Look, Sampled, draws},
     truth::Truth,
 };
@@ -30,6 +30,25 @@ const DRAWS_AT_ONCE: usize = 20_000 * 784;
 
 type Figures = Vec<(String, f64)>;
 
+/// What is to be evaluated on, and by what.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The data.
+    pub dataset: &'a Arc<Dataset>,
+    /// Where they come from.
+    pub source: &'a Source,
+    /// Where the models are.
+    pub device: &'a Device,
+    /// Of the streams that samples and noise are drawn from.
+    pub seed: u64,
+    /// Images of each split to evaluate on, at most.
+    pub images: usize,
+    /// Importance samples of each image for the log-likelihood; 0 leaves that bound out.
+    pub importance_samples: usize,
+    /// What samples are compared by: `digits`, `pictures`, `pixels`, `none`, `auto` or a file.
+    pub features: &'a str,
+}
+
 /// The evaluation of one run.
 pub struct Evaluation {
     dataset: Arc<Dataset>,
@@ -42,19 +61,20 @@ pub struct Evaluation {
     draws: usize,
     importance_samples: usize,
     truth: Option<Truth>,
-    likeness: Option<Likeness>,
+    likeness: Option<FeatureStatistics>,
 }
 
 impl Evaluation {
-    /// The evaluation that the experiment of `session` asks for.
+    /// The evaluation of `model`, and of its later states, that is asked for.
     ///
     /// # Errors
-    /// If what the experiment compares samples by cannot be read or is for other images.
-    pub fn of(session: &Session, registry: &Registry) -> crate::Result<Self> {
-        let experiment = &session.experiment;
-        let source = DataConfig::from_table(&experiment.data)?.source;
-        let dataset = &session.dataset;
-        let most = experiment.evaluate.images;
+    /// If what samples are to be compared by cannot be read or is for other images.
+    pub fn new(
+        setting: &Setting,
+        model: &dyn GenerativeModel,
+        registry: &Registry,
+    ) -> Result<Self> {
+        let (source, dataset, most) = (setting.source, setting.dataset, setting.images);
         let splits = [Split::Test, Split::Validation].into_iter();
         let images = splits
             .filter(|split| !dataset.is_empty(*split))
@@ -64,35 +84,30 @@ impl Evaluation {
         let chunk = at_once(dataset.info().shape, IMAGES);
         let mut evaluation = Self {
             dataset: Arc::clone(dataset),
-            device: session.device.clone(),
-            seed: experiment.seed,
+            device: setting.device.clone(),
+            seed: setting.seed,
             images,
             samples: most.min(dataset.len(Split::Test)).max(FEWEST),
             chunk,
             draws: (DRAWS_AT_ONCE / (pixels * chunk)).max(1),
-            importance_samples: experiment.evaluate.importance_samples,
-            truth: Truth::of(&source),
+            importance_samples: setting.importance_samples,
+            truth: Truth::of(source),
             likeness: None,
         };
-        let features = FeatureExtractor::choose(
-            "evaluate.features",
-            &experiment.evaluate.features,
-            &source,
-            dataset.info(),
-            registry,
-        )?;
+        let (key, name) = ("evaluate.features", setting.features);
+        let features = FeatureExtractor::choose(key, name, source, dataset.info(), registry)?;
         if let Some(features) = features {
             features.check(dataset.info())?;
             // One image alone is no distribution to compare samples with.
-            if session.model.sampler().is_some() && evaluation.test_images().len() > 1 {
+            if model.sampler().is_some() && evaluation.test_images().len() > 1 {
                 evaluation.likeness = Some(evaluation.likeness(features)?);
             }
         }
         Ok(evaluation)
     }
 
-    fn likeness(&self, features: FeatureExtractor) -> Result<Likeness> {
-        Likeness::of(features, self.batches(Split::Test, self.test_images()))
+    fn likeness(&self, features: FeatureExtractor) -> Result<FeatureStatistics> {
+        FeatureStatistics::of(features, self.batches(Split::Test, self.test_images()))
     }
 
     /// The places of the test images to evaluate on.
@@ -101,7 +116,7 @@ impl Evaluation {
         chosen.map_or(&[][..], |(_, images)| images.as_slice())
     }
 
-    /// The names of what [`measure`](Self::measure) finds of `model`, as the glossary has them; those
+    /// The names of what [`measure`](Self::measure) finds of `model`, as the catalogue has them; those
     /// of the validation images as well where there are some.
     pub fn names(&self, model: &dyn GenerativeModel) -> Vec<String> {
         let known = FIGURES
@@ -124,7 +139,7 @@ impl Evaluation {
     fn covers(&self, from: Origin, model: &dyn GenerativeModel) -> bool {
         let (sampled, likeness) = (model.sampler().is_some(), self.likeness.as_ref());
         match from {
-            Origin::Step | Origin::Judge => false,
+            Origin::Step | Origin::EvaluateOnly => false,
             Origin::Likelihood => model.likelihood().is_some(),
             Origin::Importance => model.likelihood().is_some() && self.importance_samples > 0,
             Origin::Reconstruction => model.reconstructor().is_some(),
@@ -132,7 +147,7 @@ impl Evaluation {
             Origin::Criticism => sampled && model.critic().is_some(),
             Origin::Samples => sampled,
             Origin::Features => sampled && likeness.is_some(),
-            Origin::Classes => sampled && likeness.is_some_and(Likeness::has_classes),
+            Origin::Classes => sampled && likeness.is_some_and(FeatureStatistics::has_classes),
             Origin::Modes => sampled && matches!(self.truth, Some(Truth::Modes(..))),
             Origin::Outcomes => sampled && matches!(self.truth, Some(Truth::Shares(_))),
         }
@@ -273,7 +288,7 @@ impl Evaluation {
 
 /// The places of at most `most` of `count` images, in order: always the same ones, and not the first,
 /// since files are often sorted by class.
-pub(crate) fn choice(count: usize, most: usize) -> Vec<usize> {
+pub fn choice(count: usize, most: usize) -> Vec<usize> {
     if most >= count {
         return (0..count).collect();
     }
@@ -281,49 +296,4 @@ pub(crate) fn choice(count: usize, most: usize) -> Vec<usize> {
     let mut chosen: Vec<usize> = order[..most].iter().map(|place| *place as usize).collect();
     chosen.sort_unstable();
     chosen
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use toml::Table;
-
-    use super::*;
-    use crate::{Experiment, glossary::look_up};
-
-    #[test]
-    fn what_is_measured_is_what_was_promised_and_stands_in_the_glossary() {
-        let registry = Registry::default().with(latentlab_models::plugin).unwrap();
-        for file in [
-            "model = { name = 'ae', config = { hidden = [8], latent = 2 } }",
-            "model = { name = 'vae', config = { hidden = [8], latent = 2 } }
-             data = { name = 'mnist', validation = 20 }
-             evaluate.importance_samples = 3",
-            "model = { name = 'gan', config = { generator.hidden = [8] } }",
-            "model = { name = 'gan', config = { latent = 2 } }\ndata.name = 'ring'",
-            "model = { name = 'gan', config = { output = 'softmax' } }\ndata.name = 'dice'",
-            "model = { name = 'classifier', config = { hidden = [8], features = 4 } }",
-        ] {
-            let mut table: Table = file.parse().unwrap();
-            latentlab_core::merge(&mut table, &toml::toml! { evaluate.images = 20 });
-            let experiment = Experiment::resolve(&table, &Table::new(), &registry).unwrap();
-            let session = Session::build(experiment, &registry).unwrap();
-            session.store.freeze();
-            let evaluation = Evaluation::of(&session, &registry).unwrap();
-            let promised: BTreeSet<String> =
-                evaluation.names(&*session.model).into_iter().collect();
-            let measured = evaluation.measure(&*session.model).unwrap().into_iter();
-            let measured: BTreeSet<String> = measured
-                .map(|(name, _)| match name.rsplit_once("/kl/") {
-                    Some((split, _)) => format!("{split}/kl/*"),
-                    None => name,
-                })
-                .collect();
-            assert_eq!(measured, promised, "{file}");
-            for name in measured {
-                assert!(look_up(&name).is_some(), "{name} is in no glossary");
-            }
-        }
-    }
 }

@@ -6,7 +6,7 @@ use latentlab_metrics::{Features, Figure, PixelDeviation};
 use latentlab_tensor::Rng;
 
 use crate::{
-    likeness::{Likeness, Seen},
+    feature_statistics::{FeatureStatistics, Seen},
     truth::Truth,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Look<'a> {
     /// Features of each sample.
-    pub likeness: Option<&'a Likeness>,
+    pub likeness: Option<&'a FeatureStatistics>,
     /// How they compare with the distribution that the data were drawn from.
     pub truth: Option<&'a Truth>,
     /// What a critic says of each.

@@ -1,15 +1,13 @@
 //! Many images taken some at a time, so that the memory of a network does not grow with their number.
 
 use candle_core::Tensor;
-use latentlab_core::ImageShape;
-
-use crate::Result;
+use latentlab_core::{ImageShape, Result};
 
 /// Values of images that pass through a network at once, at most.
 const VALUES_AT_ONCE: usize = 2_000 * 784;
 
 /// How many images of `shape` pass through a network at once: `most`, or fewer large ones.
-pub(crate) fn at_once(shape: ImageShape, most: usize) -> usize {
+pub fn at_once(shape: ImageShape, most: usize) -> usize {
     (VALUES_AT_ONCE / shape.pixels().max(1)).clamp(1, most.max(1))
 }
 
@@ -17,18 +15,18 @@ pub(crate) fn at_once(shape: ImageShape, most: usize) -> usize {
 ///
 /// # Errors
 /// Those of `make`.
-pub(crate) fn in_batches(
+pub fn in_batches<E: From<candle_core::Error>>(
     rows: &Tensor,
     at_once: usize,
-    make: impl Fn(&Tensor) -> Result<Tensor>,
-) -> Result<Tensor> {
+    make: impl Fn(&Tensor) -> Result<Tensor, E>,
+) -> Result<Tensor, E> {
     let count = rows.dim(0)?;
     if count <= at_once {
         return make(rows);
     }
     let starts = (0..count).step_by(at_once);
     let made = starts.map(|start| make(&rows.narrow(0, start, at_once.min(count - start))?));
-    Ok(Tensor::cat(&made.collect::<Result<Vec<_>>>()?, 0)?)
+    Ok(Tensor::cat(&made.collect::<Result<Vec<_>, E>>()?, 0)?)
 }
 
 #[cfg(test)]
@@ -61,7 +59,7 @@ mod tests {
         for size in [1, 3, 7, 9] {
             let made = in_batches(&rows, size, |some| {
                 assert!(some.dim(0)? <= size);
-                Ok((some * 2.0)?)
+                some * 2.0
             });
             let made: Vec<f32> = made.unwrap().flatten_all().unwrap().to_vec1().unwrap();
             assert_eq!(made, [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0], "{size}");

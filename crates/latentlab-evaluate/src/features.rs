@@ -9,14 +9,14 @@
 use std::{fs, path::Path};
 
 use candle_core::{DType, Device, Tensor};
-use latentlab_core::{DataInfo, GenerativeModel, ImageShape, Registry, ValueRange};
+use latentlab_core::{DataInfo, Error, GenerativeModel, ImageShape, Registry, Result, ValueRange};
 use latentlab_data::Source;
 use latentlab_metrics::resized;
 use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::{Error, Result, Trained, batches::at_once};
+use crate::batches::at_once;
 
 /// The classifier of MNIST's digits: the experiment `digit-classifier`, seed 0, its averaged
 /// parameters, written by `latentlab features`.
@@ -94,7 +94,10 @@ impl FeatureExtractor {
 
     /// What `name` asks for: `digits`, `pictures`, `pixels`, `none`, a file, or `auto`. An error calls
     /// it `key`.
-    pub(crate) fn choose(
+    ///
+    /// # Errors
+    /// If there is no such network, or its file is not as it should be.
+    pub fn choose(
         key: &str,
         name: &str,
         source: &Source,
@@ -112,7 +115,7 @@ impl FeatureExtractor {
                 let problem = format!(
                     "there is no file `{file}`; known besides files: auto, digits, pictures, pixels, none"
                 );
-                return Err(latentlab_core::Error::config(key, problem).into());
+                return Err(Error::config(key, problem));
             }
             (file, _) => Some(Self::read(Path::new(file), registry)?),
         })
@@ -123,13 +126,14 @@ impl FeatureExtractor {
     /// # Errors
     /// If the file cannot be read, does not say what it holds, or holds something else.
     pub fn read(file: &Path, registry: &Registry) -> Result<Self> {
-        let bytes = fs::read(file).map_err(Error::file(file))?;
+        let bytes =
+            fs::read(file).map_err(|error| Error::Data(format!("{}: {error}", file.display())))?;
         let name = file.file_stem().unwrap_or(file.as_os_str());
         Self::network(&name.to_string_lossy(), file, &bytes, registry)
     }
 
     fn network(name: &str, file: &Path, bytes: &[u8], registry: &Registry) -> Result<Self> {
-        let wrong = |problem: String| Error::format(file, problem);
+        let wrong = |problem: String| Error::Data(format!("{}: {problem}", file.display()));
         let text = description(bytes)
             .map_err(|error| wrong(error.to_string()))?
             .ok_or_else(|| {
@@ -218,14 +222,14 @@ impl FeatureExtractor {
             }
             _ => return Ok(()),
         };
-        Err(Error::Argument(problem))
+        Err(Error::Data(problem))
     }
 
     /// The features `[N, F]` of images `[N, C, H, W]`, on the CPU.
     ///
     /// # Errors
     /// If the images have another shape than the network takes.
-    pub fn of(&self, images: &Tensor) -> latentlab_core::Result<Tensor> {
+    pub fn of(&self, images: &Tensor) -> Result<Tensor> {
         let Self::Network(network) = self else {
             return Ok(images.flatten_from(1)?.to_device(&Device::Cpu)?);
         };
@@ -253,7 +257,7 @@ impl FeatureExtractor {
     ///
     /// # Errors
     /// If the features are those of another network.
-    pub fn class_probabilities(&self, features: &Tensor) -> latentlab_core::Result<Option<Tensor>> {
+    pub fn class_probabilities(&self, features: &Tensor) -> Result<Option<Tensor>> {
         let Self::Network(network) = self else {
             return Ok(None);
         };
@@ -268,47 +272,44 @@ impl FeatureExtractor {
 }
 
 impl FeatureNetwork {
-    fn features(&self, images: &Tensor) -> latentlab_core::Result<Tensor> {
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
         match (self.model.classifier(), self.model.reconstructor()) {
             (Some(classifier), _) => classifier.features(images),
             (None, Some(reconstructor)) => reconstructor.encode(images),
-            (None, None) => Err(latentlab_core::Error::Data(has_none(
-                &self.description.model,
-            ))),
+            (None, None) => Err(Error::Data(has_none(&self.description.model))),
         }
+    }
+
+    /// The bytes of the file of a trained `model`, whose parameters are `store`'s: the registered name
+    /// and configuration it was built with, and what its data are like, come with them.
+    ///
+    /// # Errors
+    /// If the model neither classifies nor encodes.
+    pub fn encode(
+        model: &dyn GenerativeModel,
+        store: &ParamStore,
+        (name, config): (&str, &Table),
+        info: &DataInfo,
+    ) -> Result<Vec<u8>> {
+        if model.classifier().is_none() && model.reconstructor().is_none() {
+            return Err(Error::Data(has_none(name)));
+        }
+        let description = Description {
+            model: name.to_owned(),
+            config: config.clone(),
+            shape: info.shape,
+            range: info.range,
+            classes: info.classes,
+        };
+        let text = serde_json::to_string(&description);
+        let text = text.map_err(|error| Error::Data(error.to_string()))?;
+        Ok(encode_described(&store.tensors(), &text)?)
     }
 
     /// The model.
     pub fn model(&self) -> &dyn GenerativeModel {
         &*self.model
     }
-}
-
-/// The bytes of the feature network that a trained model is.
-///
-/// # Errors
-/// If the model neither classifies nor encodes.
-pub(crate) fn feature_file(trained: &Trained) -> Result<Vec<u8>> {
-    let model = trained.shown();
-    let name = &trained.experiment.model.name;
-    if model.classifier().is_none() && model.reconstructor().is_none() {
-        return Err(Error::Argument(has_none(name)));
-    }
-    let info = &trained.info;
-    let description = Description {
-        model: name.clone(),
-        config: trained.experiment.model.config.clone(),
-        shape: info.shape,
-        range: info.range,
-        classes: info.classes,
-    };
-    let text =
-        serde_json::to_string(&description).map_err(|error| Error::Argument(error.to_string()))?;
-    let store = match &trained.average {
-        Some(average) => &average.store,
-        None => &trained.store,
-    };
-    Ok(encode_described(&store.tensors(), &text)?)
 }
 
 /// Whether images that `info` is about are pictures for [`FeatureExtractor::pictures`].

@@ -14,7 +14,7 @@ pub(crate) const SURE: f64 = 0.9;
 const PRESENT: f64 = 0.01;
 
 /// The test images that samples are compared with.
-pub(crate) struct Likeness {
+pub(crate) struct FeatureStatistics {
     extractor: FeatureExtractor,
     /// The features of the test images.
     pub real: Features,
@@ -59,7 +59,7 @@ impl Seen {
     }
 }
 
-impl Likeness {
+impl FeatureStatistics {
     /// What there is to compare with the images of `batches`.
     ///
     /// # Errors

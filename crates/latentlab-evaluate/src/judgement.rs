@@ -15,9 +15,8 @@ use latentlab_tensor::Rng;
 use crate::{
     FeatureExtractor,
     batches::at_once,
-    drawing::are_pictures,
     evaluation::choice,
-    likeness::{Likeness, Seen},
+    feature_statistics::{FeatureStatistics, Seen},
     sampled::{Look, draws},
     truth::Truth,
 };
@@ -54,7 +53,7 @@ const PRECISE: f64 = 0.9;
 /// The recall of samples that resemble hardly any test image.
 const MISSING: f64 = 0.05;
 /// Items below which figures say more about their number than about the samples.
-pub(crate) const MANY: usize = 1_000;
+pub const MANY: usize = 1_000;
 
 type Figures = Vec<(String, Figure)>;
 
@@ -109,7 +108,7 @@ impl Judgement {
 /// What models and pictures are judged by.
 pub struct Judge {
     dataset: Arc<Dataset>,
-    likeness: Option<Likeness>,
+    likeness: Option<FeatureStatistics>,
     truth: Option<Truth>,
     images: usize,
     /// Images that are looked at at once, which bounds the memory of any network.
@@ -132,7 +131,7 @@ impl Judge {
         features: Option<FeatureExtractor>,
         images: usize,
         device: &Device,
-    ) -> crate::Result<Self> {
+    ) -> latentlab_core::Result<Self> {
         let mut judge = Self {
             device: device.clone(),
             images: images.min(dataset.len(Split::Test)),
@@ -150,7 +149,7 @@ impl Judge {
             }
             Some(features) => {
                 features.check(judge.dataset.info())?;
-                judge.likeness = Some(Likeness::of(features, judge.test())?);
+                judge.likeness = Some(FeatureStatistics::of(features, judge.test())?);
             }
             None => {}
         }
@@ -246,7 +245,12 @@ impl Judge {
     }
 
     /// How the features of samples compare with those of the test images.
-    fn compare(&self, likeness: &Likeness, seen: &Seen, judgement: &mut Judgement) -> Result<()> {
+    fn compare(
+        &self,
+        likeness: &FeatureStatistics,
+        seen: &Seen,
+        judgement: &mut Judgement,
+    ) -> Result<()> {
         for (name, figure) in likeness.in_passing(seen)? {
             judgement.put(&format!("samples/{name}"), figure);
         }
@@ -284,7 +288,7 @@ impl Judge {
 
     /// The Fréchet distance that `count` training images come to, or as many as there are: what a
     /// perfect model would have, which is not 0.
-    fn distance_of_data(&self, likeness: &Likeness, count: usize) -> Result<Figure> {
+    fn distance_of_data(&self, likeness: &FeatureStatistics, count: usize) -> Result<Figure> {
         let features = self
             .batches(Split::Train, count)
             .map(|batch| Ok(likeness.look(&batch?.images)?.features));
@@ -366,7 +370,7 @@ impl Judge {
         let error = metrics::squared_error(model, self.test())?;
         judgement.put("test/squared_error", error);
         // Points and throws of a die have no neighbouring pixels, and no largest value.
-        if !are_pictures(self.dataset.info()) {
+        if !self.dataset.info().are_pictures() {
             return Ok(());
         }
         let ratio = metrics::peak_signal_to_noise(model, self.test(), 1.0);
