@@ -58,13 +58,7 @@ fn environment(feature: &str, target_directory: &Path) -> Result<Environment, &'
 
 /// Checks in a target directory of its own, so that the next ordinary build starts where it was.
 fn check(feature: &str, environment: Environment, target_directory: &Path) -> Result<()> {
-    let arguments = [
-        "check",
-        "--package",
-        "latentlab-experiment",
-        "--features",
-        feature,
-    ];
+    let arguments = ["check", "--package", "latentlab-cli", "--features", feature];
     let target_directory = target_directory.join("check-features");
     let mut check = cargo::command(arguments);
     check

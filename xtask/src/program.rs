@@ -30,7 +30,7 @@ impl Program {
     /// Its name, and that of its crate.
     fn names(self) -> [&'static str; 2] {
         match self {
-            Self::Latentlab => ["latentlab", "latentlab-experiment"],
+            Self::Latentlab => ["latentlab", "latentlab-cli"],
             Self::Claims => ["latentlab-claims", "latentlab-claims"],
             Self::Torture => ["latentlab-torture", "latentlab-torture"],
         }

@@ -10,7 +10,8 @@ use std::{
 
 use clap::Parser;
 use latentlab_claims::{CLAIMS, Lab, Verdict, page};
-use latentlab_experiment::{Error, Result, cli, launch};
+use latentlab_cli::launch;
+use latentlab_experiment::{Error, Result};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]
@@ -45,14 +46,14 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::report(&error);
+            latentlab_cli::report(&error);
             ExitCode::from(error.exit_code())
         }
     }
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let chosen = cli::chosen("claim", &CLAIMS, |claim| claim.name, &arguments.names)?;
+    let chosen = latentlab_cli::chosen("claim", &CLAIMS, |claim| claim.name, &arguments.names)?;
     if arguments.list {
         let width = chosen.iter().map(|claim| claim.name.len()).max();
         let width = width.unwrap_or(0);

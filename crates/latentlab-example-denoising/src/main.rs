@@ -10,7 +10,7 @@ use latentlab_core::Registry;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    latentlab_experiment::cli::main(|| {
+    latentlab_cli::main(|| {
         Registry::default()
             .with(latentlab_models::plugin)?
             .with(latentlab_example_denoising::plugin)

@@ -257,7 +257,7 @@ impl Experiment {
     }
 
     /// The same, without the hash of initial parameters where `other` leaves that open.
-    pub(crate) fn wanted_by(mut self, other: &Self) -> Self {
+    pub fn wanted_by(mut self, other: &Self) -> Self {
         let open = other
             .init_from
             .as_ref()
@@ -335,12 +335,12 @@ const HARMLESS: [&str; 11] = [
 const LOCATIONS: [&str; 2] = ["data.dir", "data.path"];
 
 /// Whether `key` says where data lie.
-pub(crate) fn is_location(key: &str) -> bool {
+pub fn is_location(key: &str) -> bool {
     LOCATIONS.contains(&key)
 }
 
 /// Where data lie that are configured so, if they lie anywhere.
-pub(crate) fn location(data: &Table) -> Option<&str> {
+pub fn location(data: &Table) -> Option<&str> {
     let keys = LOCATIONS.iter().filter_map(|key| key.strip_prefix("data."));
     keys.filter_map(|key| data.get(key)?.as_str()).next()
 }

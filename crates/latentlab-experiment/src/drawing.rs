@@ -15,7 +15,7 @@ use crate::Result;
 use latentlab_evaluate::{at_once, in_batches};
 
 /// Images in a row of a picture.
-pub(crate) const COLUMNS: usize = 8;
+pub const COLUMNS: usize = 8;
 /// Images that pass through a network at once, at most.
 const AT_ONCE: usize = 4_096;
 /// Points in a scatter plot, and throws of a die: pictures of images show fewer.

@@ -86,7 +86,7 @@ impl Expectation {
     }
 
     /// The values that are as expected.
-    pub(crate) fn band(&self) -> RangeInclusive<f64> {
+    pub fn band(&self) -> RangeInclusive<f64> {
         let (low, high) = (self.value - self.tolerance, self.value + self.tolerance);
         match self.direction {
             Direction::Near => low..=high,
@@ -118,7 +118,7 @@ impl Expectation {
     }
 
     /// Refuses what no figure can be compared with.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let problem = match (self.value, self.tolerance) {
             (value, _) if !value.is_finite() => {
                 format!("of `{}` must be a finite number, not {value}", self.figure)
@@ -158,7 +158,7 @@ impl fmt::Display for Verdict {
 }
 
 /// A difference with its sign and as many digits as are worth reading.
-pub(crate) fn signed(difference: f64) -> String {
+pub fn signed(difference: f64) -> String {
     match difference > 0.0 {
         true => format!("+{}", number(difference)),
         false => number(difference),
@@ -167,7 +167,7 @@ pub(crate) fn signed(difference: f64) -> String {
 
 /// The verdicts on what came of each expectation, as lines below the closing words of a run; `whole`
 /// says whether it took all the steps that the expectations are about.
-pub(crate) fn closing_words(expectations: &[(Expectation, Option<f64>)], whole: bool) -> String {
+pub fn closing_words(expectations: &[(Expectation, Option<f64>)], whole: bool) -> String {
     let mut text = String::new();
     for (expectation, came) in expectations {
         let (figure, wanted) = (expectation.what(), expectation.wanted());

@@ -6,7 +6,7 @@ use latentlab_train::Record;
 
 /// Figures below one path.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Group<'a, T> {
+pub struct Group<'a, T> {
     /// The path: `test` for `test/elbo`, `test/kl` for `test/kl/003`.
     pub name: &'a str,
     /// What follows the path, with the value, in alphabetical order.
@@ -21,7 +21,7 @@ impl<T> Group<'_, T> {
 }
 
 /// Figures by path: tests of the model first, then its samples, then what was recorded in training.
-pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) -> Vec<Group<'a, T>> {
+pub fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) -> Vec<Group<'a, T>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (key, value) in figures {
         let (path, name) = key.rsplit_once('/').unwrap_or(("other", key));
@@ -42,12 +42,12 @@ pub(crate) fn grouped<'a, T>(figures: impl IntoIterator<Item = (&'a str, T)>) ->
 }
 
 /// The last value of every figure that is not NaN.
-pub(crate) fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
+pub fn last_values(records: &[Record]) -> BTreeMap<String, f64> {
     last(records, |_, value| value)
 }
 
 /// The step of each figure whose last number was not recorded in `step`.
-pub(crate) fn steps_before(records: &[Record], step: u64) -> BTreeMap<String, u64> {
+pub fn steps_before(records: &[Record], step: u64) -> BTreeMap<String, u64> {
     let steps = last(records, |record, _| record.step).into_iter();
     steps.filter(|(_, recorded)| *recorded != step).collect()
 }
@@ -65,7 +65,7 @@ fn last<T>(records: &[Record], take: impl Fn(&Record, f64) -> T) -> BTreeMap<Str
 
 /// What to know before figures of several runs are compared: of each what its data were, by their
 /// hashes, and what its samples were compared by. None if these are the same.
-pub(crate) fn differently_judged<'a>(
+pub fn differently_judged<'a>(
     runs: impl Iterator<Item = (&'a [(String, String)], Option<&'a str>)>,
 ) -> Option<&'static str> {
     let (mut data, mut features) = (BTreeSet::new(), BTreeSet::new());
@@ -87,7 +87,7 @@ pub(crate) fn differently_judged<'a>(
 }
 
 /// A number with five significant digits; whole numbers as they are.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     // A negative zero is a zero.
     let value = value + 0.0;
     let size = value.abs();

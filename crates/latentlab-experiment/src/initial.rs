@@ -46,7 +46,7 @@ pub struct Taken {
 }
 
 /// Writes `init_from = "DIR"` out as a table, so that overrides can be laid over it.
-pub(crate) fn spell_out(table: &mut Table) {
+pub fn spell_out(table: &mut Table) {
     if let Some(value) = table.get_mut(KEY)
         && value.is_str()
     {
@@ -61,7 +61,7 @@ pub(crate) fn spell_out(table: &mut Table) {
 /// # Errors
 /// If that run has no such checkpoint, or its parameters are not those of the model, with a list of
 /// what differs; if they are others than those the experiment was run with.
-pub(crate) fn initialise(session: &mut Session) -> Result<Option<Taken>> {
+pub fn initialise(session: &mut Session) -> Result<Option<Taken>> {
     let Some(config) = &mut session.experiment.init_from else {
         return Ok(None);
     };

@@ -8,42 +8,37 @@
 //! use latentlab_core::Registry;
 //!
 //! fn main() -> std::process::ExitCode {
-//!     latentlab_experiment::cli::main(|| Registry::default().with(latentlab_models::plugin))
+//!     latentlab_cli::main(|| Registry::default().with(latentlab_models::plugin))
 //! }
 //! ```
 
 mod built;
-pub mod cli;
 pub mod compare;
-mod config;
+pub mod config;
 pub mod conformance;
 mod data_info;
-pub mod describe;
-mod drawing;
+pub mod drawing;
 mod environment;
 mod error;
 mod evenly;
-mod expectation;
-mod figures;
+pub mod expectation;
+pub mod figures;
 mod goals;
 mod initial;
 mod latent_map;
-pub mod launch;
 pub mod library;
 mod logging;
 pub mod markup;
 pub mod overrides;
-mod own_pictures;
 mod page;
 mod palette;
-pub mod papers;
 mod place;
 mod plots;
 mod report;
-mod run_dir;
-mod run_model;
+pub mod run_dir;
+pub mod run_model;
 mod session;
-mod side_by_side;
+pub mod side_by_side;
 pub mod train;
 
 pub use built::Average;

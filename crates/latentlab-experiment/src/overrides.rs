@@ -69,7 +69,7 @@ pub fn flatten(table: &Table) -> Vec<(String, Value)> {
 }
 
 /// The keys that have not the same value in all of several experiments, sorted.
-pub(crate) fn differing_keys(configs: &[BTreeMap<String, Value>]) -> Vec<String> {
+pub fn differing_keys(configs: &[BTreeMap<String, Value>]) -> Vec<String> {
     let keys: BTreeSet<&String> = configs.iter().flat_map(BTreeMap::keys).collect();
     let differs = |key: &&String| {
         let mut values = configs.iter().map(|config| config.get(*key));

@@ -257,7 +257,7 @@ const FAILED: &str = "FAILED";
 
 impl RunDir {
     /// Leaves the mark that the run failed.
-    pub(crate) fn mark_failed(&self) {
+    pub fn mark_failed(&self) {
         // What is in its place now may be another run's.
         if self.place.require().is_ok() {
             // There is nothing left to tell it with, should this fail as well.
@@ -269,7 +269,7 @@ impl RunDir {
     ///
     /// # Errors
     /// If it is there and cannot be removed.
-    pub(crate) fn unmark_failed(&self) -> Result<()> {
+    pub fn unmark_failed(&self) -> Result<()> {
         let file = self.join(FAILED);
         match fs::remove_file(&file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(&file)(error)),
@@ -280,7 +280,7 @@ impl RunDir {
 
 /// How the run in `directory` stands: as its record says, but `killed` where that says that it is
 /// being trained and no process does, and `failed` where its end could not be written any more.
-pub(crate) fn standing(directory: &Path, record: &RunRecord) -> String {
+pub fn standing(directory: &Path, record: &RunRecord) -> String {
     match record.status {
         Status::Running if !is_locked(directory) => match directory.join(FAILED).exists() {
             true => Status::Failed.to_string(),
@@ -291,7 +291,7 @@ pub(crate) fn standing(directory: &Path, record: &RunRecord) -> String {
 }
 
 /// Whether a process is at work on the run in `directory`.
-pub(crate) fn is_locked(directory: &Path) -> bool {
+pub fn is_locked(directory: &Path) -> bool {
     // A lock that cannot be opened says nothing: the run is then taken to be as it says it is.
     let Ok(lock) = File::open(directory.join("LOCK")) else {
         return true;
@@ -304,7 +304,7 @@ pub(crate) fn is_locked(directory: &Path) -> bool {
 ///
 /// # Errors
 /// If it is not there, and the directory no run's.
-pub(crate) fn required(directory: &Path, name: &str) -> Result<PathBuf> {
+pub fn required(directory: &Path, name: &str) -> Result<PathBuf> {
     let file = directory.join(name);
     if file.is_file() {
         return Ok(file);
@@ -325,7 +325,7 @@ pub fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T> {
 }
 
 /// Reads a TOML file of a run directory.
-pub(crate) fn read_toml(file: &Path) -> Result<Table> {
+pub fn read_toml(file: &Path) -> Result<Table> {
     let text = fs::read_to_string(file).map_err(Error::file(file))?;
     text.parse().map_err(|error| Error::format(file, error))
 }

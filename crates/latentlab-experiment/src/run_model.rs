@@ -142,7 +142,7 @@ impl RunModel<'_> {
     ///
     /// # Errors
     /// If they cannot be read, or are others.
-    pub(crate) fn data(&self, experiment: &Experiment) -> Result<Dataset> {
+    pub fn data(&self, experiment: &Experiment) -> Result<Dataset> {
         let dataset = open_data(experiment)
             .map_err(|error| perhaps_moved(error, self.directory, &experiment.data))?;
         check_data(self.directory, &RunRecord::read(self.directory)?, &dataset)?;
@@ -154,7 +154,7 @@ impl RunModel<'_> {
 ///
 /// # Errors
 /// If the directory is no run's, or there is no such checkpoint, or it is damaged.
-pub(crate) fn snapshot_of(directory: &Path, best: bool) -> Result<Snapshot> {
+pub fn snapshot_of(directory: &Path, best: bool) -> Result<Snapshot> {
     required(directory, "run.json")?;
     let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
     let snapshot = match best {
@@ -175,7 +175,7 @@ pub(crate) fn snapshot_of(directory: &Path, best: bool) -> Result<Snapshot> {
 }
 
 /// The error of data that could not be opened, with the way out where nothing is in their place.
-pub(crate) fn perhaps_moved(error: Error, directory: &Path, data: &Table) -> Error {
+pub fn perhaps_moved(error: Error, directory: &Path, data: &Table) -> Error {
     match location(data) {
         Some(place) if !Path::new(place).exists() => Error::Argument(format!(
             "{error}; where the data of {} lie now is named with `--set data.dir=DIR` (`data.path` of \
@@ -191,7 +191,7 @@ pub(crate) fn perhaps_moved(error: Error, directory: &Path, data: &Table) -> Err
 ///
 /// # Errors
 /// With the SHA-256 of both, and what can be done.
-pub(crate) fn check_data(directory: &Path, record: &RunRecord, dataset: &Dataset) -> Result<()> {
+pub fn check_data(directory: &Path, record: &RunRecord, dataset: &Dataset) -> Result<()> {
     let hashes = |parts: &[(String, String)]| -> Vec<String> {
         parts.iter().map(|(_, hash)| hash.clone()).collect()
     };

@@ -105,7 +105,7 @@ impl Session {
 }
 
 /// The averaged model if there is one, the trained one otherwise.
-pub(crate) fn shown<'a>(
+pub fn shown<'a>(
     model: &'a dyn GenerativeModel,
     average: &'a Option<Average>,
 ) -> &'a dyn GenerativeModel {
@@ -119,7 +119,7 @@ pub(crate) fn shown<'a>(
 ///
 /// # Errors
 /// If they cannot be read, or have no test images.
-pub(crate) fn open_data(experiment: &Experiment) -> Result<Dataset> {
+pub fn open_data(experiment: &Experiment) -> Result<Dataset> {
     let data = DataConfig::from_table(&experiment.data)?;
     let dataset = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
     if dataset.is_empty(Split::Test) {

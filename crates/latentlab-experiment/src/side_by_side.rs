@@ -18,7 +18,7 @@ use side::Side;
 ///
 /// # Errors
 /// For less than two or more than ten directories, and for one that is no run.
-pub(crate) fn side_by_side(directories: &[impl AsRef<Path>]) -> Result<String> {
+pub fn side_by_side(directories: &[impl AsRef<Path>]) -> Result<String> {
     if !(2..=HUES).contains(&directories.len()) {
         return Err(Error::Argument(format!(
             "cannot compare {} runs: name from 2 to {HUES} run directories",

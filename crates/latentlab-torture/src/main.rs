@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::Parser;
-use latentlab_experiment::{cli, launch};
+use latentlab_cli::launch;
 use latentlab_torture::{Error, FULL, ORDEALS, Program, Result, Torture, page};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
@@ -40,13 +40,13 @@ fn main() -> ExitCode {
         return code;
     }
     run(&arguments).unwrap_or_else(|error| {
-        cli::report(&error);
+        latentlab_cli::report(&error);
         ExitCode::from(error.exit_code())
     })
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let chosen = cli::chosen("ordeal", &ORDEALS, |ordeal| ordeal.name, &arguments.names)?;
+    let chosen = latentlab_cli::chosen("ordeal", &ORDEALS, |ordeal| ordeal.name, &arguments.names)?;
     if arguments.list {
         for ordeal in chosen {
             println!("{:<8} {}", ordeal.name, ordeal.what);

@@ -49,7 +49,7 @@ impl Program {
     /// What this process exits with if it was started to be the program.
     pub fn play() -> Option<ExitCode> {
         env::var_os(ROLE)?;
-        Some(latentlab_experiment::cli::main(registry))
+        Some(latentlab_cli::main(registry))
     }
 
     /// The program with `arguments`, its output thrown away.

@@ -8,13 +8,12 @@ use crate::workspace::{Package, Workspace};
 /// The features that every crate forwards by hand, and that nobody gets without asking.
 pub const ACCELERATORS: [&str; 5] = ["accelerate", "cuda", "cudnn", "metal", "mkl"];
 
-/// Every crate below `crates/` has each accelerator feature, forwards it to each LatentLab and
-/// candle crate that it depends on, and has none in its default features.
+/// Every crate below `crates/` that links candle, itself or by others, has each accelerator feature,
+/// forwards it to each such crate that it depends on, and has none in its default features.
 pub fn are_forwarded(workspace: &Workspace) -> Vec<Violation> {
-    let crates = workspace
-        .packages
-        .iter()
-        .filter(|package| package.folder().starts_with("crates/"));
+    let crates = workspace.packages.iter().filter(|package| {
+        package.folder().starts_with("crates/") && links_candle(workspace, &package.name)
+    });
     crates
         .flat_map(|package| of_package(workspace, package))
         .collect()
@@ -41,7 +40,7 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<Violation> {
         for dependency in package.normal_dependencies() {
             let name = &dependency.name;
             let entry = format!("{name}/{accelerator}");
-            if is_accelerated(name) && !forwarded.contains(&entry) {
+            if links_candle(workspace, name) && !forwarded.contains(&entry) {
                 let problem = format!("`{accelerator}` does not reach `{name}`: add \"{entry}\"");
                 violations.push(violation(&definition, problem));
             }
@@ -59,8 +58,18 @@ fn of_package(workspace: &Workspace, package: &Package) -> Vec<Violation> {
     violations
 }
 
-fn is_accelerated(dependency: &str) -> bool {
-    dependency.starts_with("latentlab-") || matches!(dependency, "candle-core" | "candle-nn")
+/// Whether a crate is candle's or depends on one that is.
+fn links_candle(workspace: &Workspace, name: &str) -> bool {
+    if matches!(name, "candle-core" | "candle-nn") {
+        return true;
+    }
+    let mut packages = workspace.packages.iter();
+    packages
+        .find(|package| package.name == name)
+        .is_some_and(|package| {
+            let mut dependencies = package.normal_dependencies();
+            dependencies.any(|dependency| links_candle(workspace, &dependency.name))
+        })
 }
 
 /// The package's own features that `feature` turns on, itself included.
@@ -93,10 +102,24 @@ mod tests {
         change(&mut package);
         let mut workspace = Workspace::of_files(&[]);
         workspace.packages.push(package);
-        are_forwarded(&workspace)
+        let below = Package::made_up("latentlab-tensor", "crates/y", &["candle-core"]);
+        workspace.packages.push(below);
+        of_package(&workspace, &workspace.packages[0])
             .into_iter()
             .map(|violation| violation.problem)
             .collect()
+    }
+
+    #[test]
+    fn a_crate_without_candle_needs_no_features() {
+        let mut workspace = Workspace::of_files(&[]);
+        let slices = Package::made_up("latentlab-kernels", "crates/x", &["rayon"]);
+        workspace.packages.push(slices);
+        assert!(are_forwarded(&workspace).is_empty());
+        let above = Package::made_up("latentlab-above", "crates/y", &["latentlab-kernels"]);
+        workspace.packages[0] = Package::made_up("latentlab-kernels", "crates/x", &["candle-nn"]);
+        workspace.packages.push(above);
+        assert!(!are_forwarded(&workspace).is_empty());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use latentlab_core::Registry;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -63,12 +62,12 @@ fn foreign(directory: &Path, problem: &str) -> String {
 }
 
 /// What becomes of learning rates that were to end with a run that goes on beyond its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reschedule {
-    /// The schedules end with the new number of steps, as if they had done so from the start
+    /// The schedules end with the new number of steps, as if they had done so from the start.
     Stretch,
-    /// The schedules begin anew, warm-up included, after the steps that are taken
+    /// The schedules begin anew, warm-up included, after the steps that are taken.
     Restart,
 }
 

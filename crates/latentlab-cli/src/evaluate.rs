@@ -14,12 +14,12 @@ use latentlab_metrics::Figure;
 use serde_json::{Map, Value, json};
 
 use super::{assignments, say};
-use crate::{
+use crate::own_pictures;
+use latentlab_evaluate::{FeatureExtractor, Judge, Judgement, choice};
+use latentlab_experiment::{
     Error, Result, RunModel,
     figures::{grouped, number},
-    own_pictures,
 };
-use latentlab_evaluate::{FeatureExtractor, Judge, Judgement, choice};
 
 /// Pictures and samples, at least: below that nothing can be said.
 const LEAST: usize = 10;

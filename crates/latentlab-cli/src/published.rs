@@ -12,12 +12,12 @@ mod paper;
 mod results;
 mod training;
 
-pub use comparison::{Comparison, Outcome};
+pub use comparison::Comparison;
 pub use page::write_page;
 pub use paper::{Anchor, Order, Paper, Run};
 pub use results::{Ended, Results};
 
-use crate::{Result, library::PAPERS};
+use latentlab_experiment::{Result, library::PAPERS};
 
 /// Every paper, the shortest first.
 ///

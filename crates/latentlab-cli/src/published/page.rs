@@ -5,7 +5,7 @@ use std::{fs, io::ErrorKind, path::Path};
 use latentlab_train::durable;
 
 use super::{Comparison, Ended, Paper, Results};
-use crate::{
+use latentlab_experiment::{
     Error, Result,
     figures::{last_values, number},
 };

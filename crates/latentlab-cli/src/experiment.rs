@@ -7,7 +7,7 @@ use latentlab_core::{Registry, merge};
 use toml::Table;
 
 use super::{Changes, interruption::Interruption, say};
-use crate::{
+use latentlab_experiment::{
     Experiment, Result, Status,
     library::{self, Source},
     train::{self, Plan},

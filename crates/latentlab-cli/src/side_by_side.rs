@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 
 use super::say;
-use crate::{Error, Result, side_by_side::side_by_side};
+use latentlab_experiment::{Error, Result, side_by_side::side_by_side};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]

@@ -10,5 +10,5 @@ use latentlab_core::Registry;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    latentlab_experiment::cli::main(|| Registry::default().with(latentlab_models::plugin))
+    latentlab_cli::main(|| Registry::default().with(latentlab_models::plugin))
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use crate::{Error, Result};
+use latentlab_experiment::{Error, Result};
 
 /// Whether somebody has asked this process to end, and how.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use latentlab_data::{DataConfig, Dataset};
 use toml::Table;
 
 use super::{interruption::Interruption, say};
-use crate::{
+use latentlab_experiment::{
     Error, Result, RunRecord, Status,
     compare::compare,
     config::is_location,

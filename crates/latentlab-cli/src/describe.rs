@@ -7,11 +7,8 @@ use latentlab_core::Registry;
 use latentlab_optim::OptimizerConfig;
 
 use super::{Changes, say};
-use crate::{
-    Experiment, Result,
-    describe::{Schemas, describe},
-    library,
-};
+use crate::commented::{Schemas, describe};
+use latentlab_experiment::{Experiment, Result, library};
 
 /// Arguments of `describe`.
 #[derive(Debug, Args)]

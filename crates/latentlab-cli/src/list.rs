@@ -10,8 +10,8 @@ use super::{
     runs::{Columns, list_runs},
     say,
 };
-use crate::{Result, library};
 use latentlab_evaluate::catalogue::{FIGURES, Origin};
+use latentlab_experiment::{Result, library};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]

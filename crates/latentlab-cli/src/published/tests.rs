@@ -6,8 +6,8 @@ use latentlab_core::{Registry, merge};
 use latentlab_train::Record;
 use toml::Table;
 
-use super::*;
-use crate::Status;
+use super::{comparison::Outcome, *};
+use latentlab_experiment::Status;
 
 const FILE: &str = r#"
     title = "A small autoencoder"

@@ -9,10 +9,8 @@ use clap::Args;
 use latentlab_core::Registry;
 
 use super::{interruption::Interruption, say};
-use crate::{
-    Result, Status,
-    papers::{self, Comparison, Results},
-};
+use crate::published::{self, Comparison, Results};
+use latentlab_experiment::{Result, Status};
 
 /// Arguments of `papers`.
 #[derive(Debug, Args)]
@@ -36,7 +34,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
-    let chosen = papers::chosen(&arguments.names)?;
+    let chosen = published::chosen(&arguments.names)?;
     if arguments.list {
         for paper in chosen {
             say(format!(
@@ -49,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     if arguments.check {
         return check(arguments, &chosen, registry);
     }
-    let all = papers::all()?;
+    let all = published::all()?;
     let interruption = Interruption::watch()?;
     let argv = super::argv();
     for paper in &chosen {
@@ -70,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
         }
         let results = Results::read(paper, &arguments.runs, registry)?;
         let comparisons = results.compare(paper);
-        papers::write_page(paper, &results, &comparisons, &all, &arguments.out)?;
+        published::write_page(paper, &results, &comparisons, &all, &arguments.out)?;
         tell(&paper.name, &comparisons);
     }
     say(format!("see {}", arguments.out.join("papers.md").display()));
@@ -78,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
 }
 
 /// Judges what has ended. Fails with 1 where something is missed or missing.
-fn check(arguments: &Arguments, chosen: &[papers::Paper], registry: &Registry) -> Result<u8> {
+fn check(arguments: &Arguments, chosen: &[published::Paper], registry: &Registry) -> Result<u8> {
     let mut all_well = true;
     for paper in chosen {
         let results = Results::read(paper, &arguments.runs, registry)?;

@@ -4,7 +4,7 @@ use latentlab_core::Registry;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{
+use latentlab_experiment::{
     Error, Expectation, Experiment, Result,
     library::{self, EMBEDDED},
 };

@@ -9,16 +9,13 @@ use latentlab_train::durable;
 
 use super::{CHUNK, MOST, Which, cannot, within};
 use crate::{
-    Error, Result, Trained,
-    cli::{
-        outputs::{
-            Look, check_place, empty_folder, numbered, refuse_among_data, refuse_huge,
-            write_picture,
-        },
-        say,
+    outputs::{
+        Look, check_place, empty_folder, numbered, refuse_among_data, refuse_huge, write_picture,
     },
+    say,
 };
 use latentlab_evaluate::{at_once, in_batches};
+use latentlab_experiment::{Error, Result, Trained};
 
 /// Files that are written at most.
 const MOST_FILES: usize = 100_000;

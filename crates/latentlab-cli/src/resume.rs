@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use latentlab_core::Registry;
 
 use super::{Changes, experiment::exit_code, interruption::Interruption, say};
-use crate::{
+use latentlab_experiment::{
     Result,
     train::{self, Reschedule},
 };
@@ -21,13 +21,29 @@ pub(super) struct Arguments {
     changes: Changes,
     /// What becomes of learning rates that were to end with the run, where --steps lets it go on
     #[arg(long)]
-    schedule: Option<Reschedule>,
+    schedule: Option<Schedule>,
+}
+
+/// The choices of `--schedule`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Schedule {
+    /// The schedules end with the new number of steps, as if they had done so from the start
+    Stretch,
+    /// The schedules begin anew, warm-up included, after the steps that are taken
+    Restart,
 }
 
 impl Arguments {
+    fn reschedule(&self) -> Option<Reschedule> {
+        self.schedule.map(|schedule| match schedule {
+            Schedule::Stretch => Reschedule::Stretch,
+            Schedule::Restart => Reschedule::Restart,
+        })
+    }
+
     pub(super) fn threads(&self, registry: &Registry) -> Result<usize> {
         let changes = self.changes.table()?;
-        let (experiment, _) = train::resumable(&self.run, &changes, self.schedule, registry)?;
+        let (experiment, _) = train::resumable(&self.run, &changes, self.reschedule(), registry)?;
         Ok(experiment.threads)
     }
 }
@@ -38,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let run = train::resume_with(
         &arguments.run,
         &changes,
-        arguments.schedule,
+        arguments.reschedule(),
         registry,
         interruption.asked(),
     )?;

@@ -9,11 +9,9 @@ use latentlab_data::Split;
 use latentlab_tensor::Rng;
 
 use super::{CHUNK, Own, Run, Which, cannot, within};
-use crate::{
-    Error, Result, Trained,
-    cli::outputs::{Look, check_place, refuse_huge, write_picture},
-};
+use crate::outputs::{Look, check_place, refuse_huge, write_picture};
 use latentlab_evaluate::{at_once, in_batches};
+use latentlab_experiment::{Error, Result, Trained};
 
 /// Arguments of `interpolate`.
 #[derive(Debug, Args)]

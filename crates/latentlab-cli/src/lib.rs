@@ -1,6 +1,7 @@
 //! The command line: one file for each verb. A program with models of its own calls [`main`] with
 //! its registry and has them all.
 
+mod commented;
 mod describe;
 mod doctor;
 mod draw;
@@ -8,9 +9,12 @@ mod evaluate;
 mod experiment;
 mod features;
 mod interruption;
+pub mod launch;
 mod list;
 mod outputs;
+mod own_pictures;
 mod papers;
+mod published;
 mod reproduce;
 mod resume;
 mod runs;
@@ -27,7 +31,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use latentlab_core::{Registry, merge};
 use toml::{Table, Value};
 
-use crate::{Error, Result, launch, overrides::parse_assignment};
+use latentlab_experiment::{Error, Result, overrides::parse_assignment};
 
 /// Trains and studies generative models: autoencoders, variational autoencoders, GANs.
 #[derive(Debug, Parser)]
@@ -231,7 +235,7 @@ pub fn chosen<'a, T>(
 pub fn report(error: &dyn std::error::Error) {
     let message = format!(
         "error: {}\n",
-        crate::error::chain(error).join("\n  because: ")
+        latentlab_experiment::chain(error).join("\n  because: ")
     );
     // There is nobody to tell if stderr is closed as well.
     let _ = io::stderr().write_all(message.as_bytes());

@@ -6,7 +6,7 @@ use latentlab_core::Registry;
 use toml::Table;
 
 use super::{Paper, results::directory};
-use crate::{
+use latentlab_experiment::{
     Result, Status,
     train::{Plan, Standing, complete},
 };

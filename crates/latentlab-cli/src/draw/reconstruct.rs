@@ -6,12 +6,12 @@ use clap::Args;
 use latentlab_core::Registry;
 
 use super::{CHUNK, MOST, Own, Run, Which, cannot, within};
-use crate::{
+use crate::outputs::{Look, check_place, refuse_huge, write_picture};
+use latentlab_evaluate::{at_once, in_batches};
+use latentlab_experiment::{
     Result,
-    cli::outputs::{Look, check_place, refuse_huge, write_picture},
     drawing::{COLUMNS, reconstructions},
 };
-use latentlab_evaluate::{at_once, in_batches};
 
 /// Arguments of `reconstruct`.
 #[derive(Debug, Args)]

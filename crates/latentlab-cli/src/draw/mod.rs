@@ -16,7 +16,8 @@ use latentlab_data::{Background, DataConfig};
 use toml::Table;
 
 use super::assignments;
-use crate::{Error, Experiment, Result, RunModel, Trained, drawing::Canvas, own_pictures};
+use crate::own_pictures;
+use latentlab_experiment::{Error, Experiment, Result, RunModel, Trained, drawing::Canvas};
 
 pub(super) use interpolate::{InterpolateArguments, interpolate};
 pub(super) use reconstruct::{ReconstructArguments, reconstruct};

@@ -12,13 +12,13 @@ use latentlab_train::observers::{Goal, read_metrics};
 use serde_json::{Map, Value, json};
 
 use super::say;
-use crate::{
+use latentlab_evaluate::catalogue::look_up;
+use latentlab_experiment::{
     Error, Result, RunRecord,
     figures::{differently_judged, last_values, number},
     overrides::{differing_keys, flatten},
     run_dir::{read_toml, standing},
 };
-use latentlab_evaluate::catalogue::look_up;
 
 /// Folders below the one that is named in which runs are looked for: `runs/<experiment>/<id>`.
 const DEPTH: usize = 3;
