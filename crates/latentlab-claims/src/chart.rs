@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, ops::Range};
 
-use latentlab_experiment::markup::escape;
+use latentlab_report::escape;
 
 use crate::Scale;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use latentlab_train::Picture;
+use latentlab_report::Picture;
 
 use crate::Chart;
 

@@ -12,8 +12,9 @@ use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_evaluate::FeatureExtractor;
 use latentlab_experiment::{
     Error, Experiment, Result, Session,
-    train::{self, Plan, Standing},
+    train::{Plan, Standing},
 };
+use latentlab_report::runner;
 use latentlab_train::{CheckpointStore, Record, observers::read_metrics};
 use toml::Table;
 
@@ -109,7 +110,7 @@ impl Lab {
             run_name: None,
             argv: std::env::args().collect(),
         };
-        train::complete(plan, &self.registry, &self.interrupted)?;
+        runner(&self.registry, &self.interrupted).complete(plan)?;
         let (session, _) = Session::of_run(&directory, &self.registry, false)?;
         Ok(Trained {
             session,

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use latentlab_core::{Registry, merge};
+use latentlab_report::runner;
 use toml::Table;
 
 use super::{Changes, interruption::Interruption, say};
 use latentlab_experiment::{
     Experiment, Result, Status,
     library::{self, Source},
-    train::{self, Plan},
+    train::Plan,
 };
 
 /// Arguments of `experiment`.
@@ -83,18 +84,14 @@ fn smoke() -> Table {
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let (source, experiment, overrides) = arguments.resolve(registry)?;
     let interruption = Interruption::watch()?;
-    let run = train::start(
-        Plan {
-            name: &source.name,
-            experiment,
-            overrides,
-            out: arguments.out.as_deref(),
-            run_name: arguments.name.as_deref(),
-            argv: super::argv(),
-        },
-        registry,
-        interruption.asked(),
-    )?;
+    let run = runner(registry, interruption.asked()).start(Plan {
+        name: &source.name,
+        experiment,
+        overrides,
+        out: arguments.out.as_deref(),
+        run_name: arguments.name.as_deref(),
+        argv: super::argv(),
+    })?;
     say(run.closing_words());
     Ok(exit_code(run.summary.status, &interruption))
 }

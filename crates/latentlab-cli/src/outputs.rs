@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use latentlab_core::ImageShape;
-use latentlab_train::{
+use latentlab_report::{
     Picture,
     picture::{Format, Grid, Timing, write},
 };

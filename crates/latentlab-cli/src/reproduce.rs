@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use latentlab_core::Registry;
 use latentlab_data::{DataConfig, Dataset};
+use latentlab_report::runner;
 use toml::Table;
 
 use super::{interruption::Interruption, say};
@@ -13,7 +14,7 @@ use latentlab_experiment::{
     compare::compare,
     config::is_location,
     run_model::check_data,
-    train::{self, Plan, read_experiment},
+    train::{Plan, read_experiment},
 };
 
 /// Arguments of `reproduce`.
@@ -70,18 +71,14 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let data = Dataset::open(&data).map_err(latentlab_core::Error::from)?;
     check_data(&arguments.run, &record, &data)?;
     let interruption = Interruption::watch()?;
-    let again = train::start(
-        Plan {
-            name: &record.experiment,
-            experiment,
-            overrides: Table::new(),
-            out: Some(&out),
-            run_name: None,
-            argv: super::argv(),
-        },
-        registry,
-        interruption.asked(),
-    );
+    let again = runner(registry, interruption.asked()).start(Plan {
+        name: &record.experiment,
+        experiment,
+        overrides: Table::new(),
+        out: Some(&out),
+        run_name: None,
+        argv: super::argv(),
+    });
     let found = again.and_then(|ended| match ended.summary.status {
         Status::Interrupted => Ok(None),
         _ => compare(&first, &out).map(Some),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use latentlab_core::Registry;
+use latentlab_report::runner;
 
 use super::{Changes, experiment::exit_code, interruption::Interruption, say};
 use latentlab_experiment::{
@@ -51,12 +52,10 @@ impl Arguments {
 pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<u8> {
     let interruption = Interruption::watch()?;
     let changes = arguments.changes.table()?;
-    let run = train::resume_with(
+    let run = runner(registry, interruption.asked()).resume_with(
         &arguments.run,
         &changes,
         arguments.reschedule(),
-        registry,
-        interruption.asked(),
     )?;
     say(run.closing_words());
     Ok(exit_code(run.summary.status, &interruption))

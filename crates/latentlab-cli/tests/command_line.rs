@@ -336,7 +336,7 @@ fn the_experiment_file_of_the_documentation_runs() {
         let image = rng
             .uniform(0.0, 1.0, (1, 3, 70, 66), DType::F32, &Device::Cpu)
             .unwrap();
-        let picture = latentlab_train::picture::image_grid(&image, 1).unwrap();
+        let picture = latentlab_report::picture::image_grid(&image, 1).unwrap();
         fs::write(pictures.join(format!("{number}.png")), picture.to_png()).unwrap();
     }
     fs::write(folder.path().join("faces.toml"), file).unwrap();

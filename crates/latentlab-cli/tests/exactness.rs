@@ -9,10 +9,8 @@ use std::{
 };
 
 use latentlab_experiment::{compare::compare, library};
-use latentlab_train::{
-    Picture,
-    observers::{TensorBoard, read_metrics},
-};
+use latentlab_report::Picture;
+use latentlab_train::observers::{TensorBoard, read_metrics};
 use process::{Started, wait_for};
 
 mod process;

@@ -249,7 +249,7 @@ fn a_folder_of_pictures_from_any_program_is_judged() {
     let batch = dataset.images(Split::Test, &places, &Device::Cpu).unwrap();
     for place in places {
         let image = batch.images.narrow(0, place, 1).unwrap();
-        let picture = latentlab_train::picture::image_grid(&image, 1).unwrap();
+        let picture = latentlab_report::picture::image_grid(&image, 1).unwrap();
         let file = folder.path().join(format!("{place}.png"));
         fs::write(file, picture.to_png()).unwrap();
     }

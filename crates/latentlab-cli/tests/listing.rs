@@ -8,10 +8,8 @@ use std::{
 
 use assert_cmd::Command;
 use latentlab_core::Registry;
-use latentlab_experiment::{
-    Experiment,
-    train::{self, Plan},
-};
+use latentlab_experiment::{Experiment, train::Plan};
+use latentlab_report::runner;
 use latentlab_train::disk::{Extent, Fault, Operation, with_faults};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -203,11 +201,13 @@ fn a_run_that_ended_on_a_full_disk_is_listed_as_failed_until_it_is_resumed() {
     let decide =
         move |operation, path: &Path| full_from_the_first_checkpoint(operation, path, &mut full);
     let interrupted = AtomicBool::new(false);
-    let ended = with_faults(decide, || train::start(plan, &registry, &interrupted));
+    let ended = with_faults(decide, || runner(&registry, &interrupted).start(plan));
     assert!(ended.is_err());
     let listed = || succeed(folder.path(), &["list", "."]);
     assert!(listed().contains("  failed "), "{}", listed());
-    train::resume(&out, &Table::new(), &registry, &interrupted).unwrap();
+    runner(&registry, &interrupted)
+        .resume(&out, &Table::new())
+        .unwrap();
     assert!(listed().contains("  finished "), "{}", listed());
 }
 

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use assert_cmd::Command;
 use latentlab_core::Registry;
+use latentlab_report::Picture;
 use latentlab_tensor::decode_tensors;
-use latentlab_train::Picture;
 
 const EXPERIMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/codebook-mnist.toml");
 

@@ -176,7 +176,7 @@ pub fn checkpoint() -> Seeds {
 }
 
 pub fn run() -> Seeds {
-    let golden = include_bytes!("../../latentlab-experiment/tests/golden/schema-1/run.json");
+    let golden = include_bytes!("../../latentlab-cli/tests/golden/schema-1/run.json");
     vec![
         ("a run", golden.to_vec()),
         ("100,000 levels", nested("[", 100_000, "]")),
@@ -188,7 +188,7 @@ pub fn run() -> Seeds {
 }
 
 pub fn metrics() -> Seeds {
-    let golden = include_bytes!("../../latentlab-experiment/tests/golden/schema-1/metrics.jsonl");
+    let golden = include_bytes!("../../latentlab-cli/tests/golden/schema-1/metrics.jsonl");
     vec![
         ("records", golden.to_vec()),
         (

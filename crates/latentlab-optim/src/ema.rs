@@ -40,7 +40,10 @@ impl Ema {
     pub fn new(live: &ParamStore, averaged: &ParamStore, config: EmaConfig) -> Result<Self> {
         let error = |problem| latentlab_core::Error::config("ema.decay", problem);
         if !(0.0..=1.0).contains(&config.decay) {
-            return Err(error(format!("{} is not in the range 0 to 1", config.decay)));
+            return Err(error(format!(
+                "{} is not in the range 0 to 1",
+                config.decay
+            )));
         }
         if live.paths() != averaged.paths() {
             let problem = "the store of the average was not built by the same model";

@@ -3,12 +3,8 @@
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
-use latentlab_experiment::{
-    Experiment, chain,
-    compare::compare,
-    library,
-    train::{self, Plan},
-};
+use latentlab_experiment::{Experiment, chain, compare::compare, library, train::Plan};
+use latentlab_report::runner;
 use latentlab_train::disk::{Extent, Full, with_full_disk};
 use toml::Table;
 
@@ -99,7 +95,7 @@ pub fn every_operation(folder: &Path, stride: usize) -> Result<Faults> {
 fn begin_or_resume(registry: &Registry, run: &Path) -> Result<()> {
     let interrupted = AtomicBool::new(false);
     if run.join("run.json").is_file() {
-        train::resume(run, &Table::new(), registry, &interrupted)?;
+        runner(registry, &interrupted).resume(run, &Table::new())?;
         return Ok(());
     }
     let file = library::find("gan-dice")?.table;
@@ -119,7 +115,7 @@ fn begin_or_resume(registry: &Registry, run: &Path) -> Result<()> {
         run_name: None,
         argv: Vec::new(),
     };
-    train::start(plan, registry, &interrupted)?;
+    runner(registry, &interrupted).start(plan)?;
     Ok(())
 }
 

@@ -82,7 +82,6 @@ mod error;
 mod frozen;
 pub mod observers;
 mod phase_trainer;
-pub mod picture;
 mod record;
 mod run;
 #[cfg(test)]
@@ -95,7 +94,6 @@ pub use config::TrainConfig;
 pub use error::{Error, LossHistory, Result};
 pub use observers::{Observer, View};
 pub use phase_trainer::PhaseTrainer;
-pub use picture::Picture;
 pub use record::Record;
 pub use run::{Outcome, Run, StopReason, run};
 pub use trainer::{PhaseReport, StepReport, Trainer};

@@ -26,7 +26,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "experiment",
         &[
-            "core", "data", "evaluate", "metrics", "models", "optim", "tensor", "train",
+            "core", "data", "evaluate", "models", "optim", "tensor", "train",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "core",
+            "data",
+            "evaluate",
+            "experiment",
+            "metrics",
+            "tensor",
+            "train",
         ],
     ),
     (
@@ -39,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metrics",
             "models",
             "optim",
+            "report",
             "tensor",
             "train",
         ],
@@ -64,6 +77,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "example-denoising",
             "experiment",
             "models",
+            "report",
             "tensor",
             "train",
         ],
@@ -87,6 +101,7 @@ const ALL: &[&str] = &[
     "models",
     "nn",
     "optim",
+    "report",
     "shapes",
     "tensor",
     "train",

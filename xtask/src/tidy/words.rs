@@ -85,7 +85,7 @@ fn is_test(path: &str) -> bool {
 }
 
 fn may_use_files(path: &str) -> bool {
-    const ALLOWED: [&str; 13] = [
+    const ALLOWED: [&str; 14] = [
         // Only the system tells whether the process has other threads.
         "crates/latentlab-tensor/src/autograd/process",
         "crates/latentlab-cli/",
@@ -95,6 +95,7 @@ fn may_use_files(path: &str) -> bool {
         "crates/latentlab-torture/",
         "crates/latentlab-evaluate/src/features.rs",
         "crates/latentlab-experiment/",
+        "crates/latentlab-report/",
         "crates/latentlab-train/src/checkpoint",
         "crates/latentlab-train/src/disk",
         "crates/latentlab-train/src/durable",

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use latentlab_experiment::Result;
-use latentlab_train::picture;
+use latentlab_report::picture;
 
 use crate::{
     Chart, Claim, Finding, Lab, Scale, Table, digits::variational, lab::samples, quality::Judge,

@@ -7,7 +7,7 @@ use latentlab_core::Registry;
 use latentlab_evaluate::FeatureExtractor;
 use latentlab_experiment::Result;
 use latentlab_metrics::{Features, Moments, frechet_distance};
-use latentlab_train::{Picture, picture};
+use latentlab_report::{Picture, picture};
 
 use crate::{
     Chart, Claim, Finding, Lab, Scale, Table,

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use latentlab_data::Split;
 use latentlab_experiment::Result;
 use latentlab_metrics::{Features, nearest_neighbours};
-use latentlab_train::picture;
+use latentlab_report::picture;
 
 use crate::{
     Chart, Claim, Finding, Lab, Table,

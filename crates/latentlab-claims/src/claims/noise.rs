@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use latentlab_experiment::{Result, library};
 use latentlab_metrics::confidence;
-use latentlab_train::picture;
+use latentlab_report::picture;
 
 use crate::{
     Bound, Claim, Finding, Lab, Table,

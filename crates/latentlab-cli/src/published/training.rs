@@ -3,12 +3,13 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
+use latentlab_report::runner;
 use toml::Table;
 
 use super::{Paper, results::directory};
 use latentlab_experiment::{
     Result, Status,
-    train::{Plan, Standing, complete},
+    train::{Plan, Standing},
 };
 
 impl Paper {
@@ -44,7 +45,7 @@ impl Paper {
                     run_name: None,
                     argv: argv.to_vec(),
                 };
-                if complete(plan, registry, interrupted)? == Status::Interrupted {
+                if runner(registry, interrupted).complete(plan)? == Status::Interrupted {
                     return Ok(Status::Interrupted);
                 }
             }

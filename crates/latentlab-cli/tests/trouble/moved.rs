@@ -9,8 +9,9 @@ use std::{
 use latentlab_core::Registry;
 use latentlab_experiment::{
     Experiment, chain,
-    train::{self, Ended, Plan},
+    train::{Ended, Plan},
 };
+use latentlab_report::runner;
 use latentlab_train::disk::{Operation, with_faults, with_full_disk};
 use toml::Table;
 
@@ -80,7 +81,7 @@ fn small(out: &Path) -> latentlab_experiment::Result<Ended> {
         run_name: None,
         argv: Vec::new(),
     };
-    train::start(plan, &registry, &AtomicBool::new(false))
+    runner(&registry, &AtomicBool::new(false)).start(plan)
 }
 
 /// Also between the look whether the directory is there and the write.
@@ -110,7 +111,9 @@ fn a_run_that_is_moved_before_any_operation_leaves_nothing_in_its_old_place() {
         assert!(said.contains(GONE), "{what}: {said}");
         if away.join("run.json").is_file() {
             let registry = registry();
-            train::resume(&away, &Table::new(), &registry, &AtomicBool::new(false)).unwrap();
+            runner(&registry, &AtomicBool::new(false))
+                .resume(&away, &Table::new())
+                .unwrap();
             assert_same(&whole, &away);
             taken_up += 1;
         }

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use latentlab_train::Picture;
+use latentlab_report::Picture;
 
 use crate::{assert_same, latentlab, outcome, resume, start, succeed, whole};
 

@@ -3,12 +3,12 @@
 //! Who asks for a run in a directory of its own gets the same run whether it was asked for before,
 //! was stopped on the way, or has ended.
 
-use std::{fs, path::Path, sync::atomic::AtomicBool};
+use std::{fs, path::Path};
 
 use latentlab_core::Registry;
 use toml::Table;
 
-use super::{CONFIG, Plan, read_experiment, resume, start};
+use super::{CONFIG, Plan, Runner, read_experiment};
 use crate::{Error, Experiment, Result, RunRecord, Status};
 
 /// How far a run is that is wanted in a directory.
@@ -45,28 +45,30 @@ impl Standing {
     }
 }
 
-/// Trains the run of `plan` to its end, or the rest of it, or leaves it as it is if it has ended. A
-/// run of another experiment in its place is removed. Says whether the run has now finished or was
-/// interrupted.
-///
-/// # Errors
-/// If `plan` names no directory; those of [`start`] and [`resume`].
-pub fn complete(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Result<Status> {
-    let directory = plan.out.ok_or_else(|| {
-        let name = plan.name;
-        Error::Argument(format!(
-            "`{name}` needs a directory to be taken up again in"
-        ))
-    })?;
-    let ended = match Standing::of(directory, &plan.experiment, registry)? {
-        Standing::Ended => return Ok(Status::Finished),
-        Standing::Begun => resume(directory, &Table::new(), registry, interrupted)?,
-        Standing::Missing => {
-            remove_run(directory)?;
-            start(plan, registry, interrupted)?
-        }
-    };
-    Ok(ended.summary.status)
+impl Runner<'_> {
+    /// Trains the run of `plan` to its end, or the rest of it, or leaves it as it is if it has ended. A
+    /// run of another experiment in its place is removed. Says whether the run has now finished or was
+    /// interrupted.
+    ///
+    /// # Errors
+    /// If `plan` names no directory; those of [`start`](Self::start) and [`resume`](Self::resume).
+    pub fn complete(&self, plan: Plan) -> Result<Status> {
+        let directory = plan.out.ok_or_else(|| {
+            let name = plan.name;
+            Error::Argument(format!(
+                "`{name}` needs a directory to be taken up again in"
+            ))
+        })?;
+        let ended = match Standing::of(directory, &plan.experiment, self.registry)? {
+            Standing::Ended => return Ok(Status::Finished),
+            Standing::Begun => self.resume(directory, &Table::new())?,
+            Standing::Missing => {
+                remove_run(directory)?;
+                self.start(plan)?
+            }
+        };
+        Ok(ended.summary.status)
+    }
 }
 
 /// Removes a run directory; what is none is left for the start to refuse.
@@ -79,6 +81,8 @@ fn remove_run(directory: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     fn registry() -> Registry {
@@ -125,13 +129,19 @@ mod tests {
         let go = AtomicBool::new(false);
         let standing = |steps| Standing::of(&directory, &experiment(steps), &registry()).unwrap();
         assert_eq!(standing(3), Standing::Missing);
-        complete(plan(&directory, 3), &registry(), &go).unwrap();
+        Runner::new(&registry(), &go)
+            .complete(plan(&directory, 3))
+            .unwrap();
         let (first, status, _) = started(&directory);
         assert_eq!((standing(3), status), (Standing::Ended, Status::Finished));
-        complete(plan(&directory, 3), &registry(), &go).unwrap();
+        Runner::new(&registry(), &go)
+            .complete(plan(&directory, 3))
+            .unwrap();
         assert_eq!(started(&directory), (first.clone(), Status::Finished, 0));
         assert_eq!(standing(4), Standing::Missing);
-        complete(plan(&directory, 4), &registry(), &go).unwrap();
+        Runner::new(&registry(), &go)
+            .complete(plan(&directory, 4))
+            .unwrap();
         assert_ne!(started(&directory).0, first);
         assert_eq!(standing(4), Standing::Ended);
     }
@@ -141,11 +151,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().join("run");
         let stop = AtomicBool::new(true);
-        let status = complete(plan(&directory, 3), &registry(), &stop).unwrap();
+        let status = Runner::new(&registry(), &stop)
+            .complete(plan(&directory, 3))
+            .unwrap();
         assert_eq!(status, Status::Interrupted);
         let (first, ..) = started(&directory);
         let go = AtomicBool::new(false);
-        complete(plan(&directory, 3), &registry(), &go).unwrap();
+        Runner::new(&registry(), &go)
+            .complete(plan(&directory, 3))
+            .unwrap();
         assert_eq!(started(&directory), (first, Status::Finished, 1));
     }
 
@@ -154,7 +168,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("precious"), b"").unwrap();
         let go = AtomicBool::new(false);
-        assert!(complete(plan(folder.path(), 3), &registry(), &go).is_err());
+        assert!(
+            Runner::new(&registry(), &go)
+                .complete(plan(folder.path(), 3))
+                .is_err()
+        );
         assert!(folder.path().join("precious").is_file());
     }
 }

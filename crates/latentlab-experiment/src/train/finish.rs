@@ -6,19 +6,14 @@ use std::{
 };
 
 use latentlab_tensor::encode_tensors;
-use latentlab_train::{
-    Outcome, StopReason,
-    observers::{numbered_pictures, read_metrics},
-};
+use latentlab_train::{Outcome, StopReason, observers::read_metrics};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::{EndedRun, Hook};
 use crate::{
     Error, Expectation, Result, RunDir, RunRecord, Session, Status, expectation,
     figures::{last_values, number, steps_before},
-    latent_map,
-    plots::{animation, plots},
-    report::report,
     run_dir,
 };
 use latentlab_evaluate::MANY;
@@ -139,13 +134,14 @@ pub(super) fn saved_at_end(directory: &Path) -> u64 {
     summary.ok().filter(saved).map_or(0, |summary| summary.step)
 }
 
-/// Writes `run.json`, `summary.json`, the plots and the report, and returns the summary and what
+/// Writes `run.json` and `summary.json`, lets the hooks write what is theirs, and returns the summary and what
 /// came of each expectation.
 pub(super) fn finish(
     session: &Session,
     directory: &RunDir,
     mut record: RunRecord,
     ending: &Ending,
+    hooks: &[&dyn Hook],
 ) -> Result<(Summary, Vec<Option<f64>>)> {
     record.status = ending.status();
     record.ended = Some(run_dir::now());
@@ -166,18 +162,15 @@ pub(super) fn finish(
         wall_s: ending.seconds.1,
     };
     directory.write_json("summary.json", &summary)?;
-    for (name, svg) in plots(&records) {
-        directory.write(&format!("plots/{name}"), svg.as_bytes())?;
-    }
-    let samples = numbered_pictures(&directory.join("samples"), "step")?;
-    if let Some(png) = animation(&samples)? {
-        directory.write("plots/samples.png", &png)?;
-    }
-    latent_map::draw(session, directory)?;
-    let words = ending.words();
-    let path = directory.path();
-    let page = report(path, &record, experiment, &summary, &words, &records)?;
-    directory.write("report.html", page.as_bytes())?;
+    let run = EndedRun {
+        session,
+        directory,
+        record: &record,
+        summary: &summary,
+        records: &records,
+        words: &ending.words(),
+    };
+    hooks.iter().try_for_each(|hook| hook.ended(&run))?;
     let expected = experiment.expect.iter();
     let came = expected
         .map(|expectation| expectation.came(&records))

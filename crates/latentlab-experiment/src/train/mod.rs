@@ -6,11 +6,12 @@ mod named;
 mod observers;
 mod possession;
 mod resume;
+mod runner;
 
 use std::{
     io::{self, Write},
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -23,9 +24,10 @@ use latentlab_train::{
 };
 use toml::Table;
 
-pub use complete::{Standing, complete};
+pub use complete::Standing;
 pub use finish::{Ended, Summary};
 pub use resume::{Reschedule, read_experiment, resumable};
+pub use runner::{EndedRun, Hook, Runner};
 
 use crate::{
     Environment, Error, Experiment, Result, Resumption, RunDir, RunRecord, Session, Status, Taken,
@@ -69,135 +71,132 @@ struct Prepared {
     environment: Environment,
 }
 
-/// Starts a run and trains to its end.
-///
-/// # Errors
-/// Before anything is written for what the experiment gets wrong; later for what goes wrong in
-/// training, which the run directory then says as well.
-pub fn start(plan: Plan, registry: &Registry, interrupted: &AtomicBool) -> Result<Ended> {
-    let (prepared, init_from) = Prepared::anew(plan.experiment, registry)?;
-    let experiment = &prepared.session.experiment;
-    let id = run_dir::fresh_id(experiment.seed);
-    let directory = RunDir::create(plan.out, plan.name, plan.run_name.unwrap_or(&id))?;
-    let record = RunRecord {
-        schema: run_dir::SCHEMA,
-        id,
-        experiment: plan.name.to_owned(),
-        name: plan.run_name.map(str::to_owned),
-        init_from,
-        data_summary: Some(prepared.session.dataset.summary().clone()),
-        status: Status::Running,
-        argv: plan.argv,
-        environment: prepared.environment.clone(),
-        data: prepared.session.dataset.fingerprints().to_vec(),
-        started: run_dir::now(),
-        ended: None,
-        resumed: Vec::new(),
-    };
-    directory.write(CONFIG, experiment.to_table()?.to_string().as_bytes())?;
-    directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
-    directory.write(
-        data_info::FILE,
-        &data_info::encode(prepared.session.dataset.info())?,
-    )?;
-    directory.write_json("run.json", &record)?;
-    let _log = logging::start(directory.path())?;
-    // What was done to somebody's data is said, not only written down; a closed stream hears nothing.
-    let _ = writeln!(io::stderr(), "{}", prepared.session.dataset.summary());
-    prepared.train(&directory, record, interrupted)
-}
+impl Runner<'_> {
+    /// Starts a run and trains to its end.
+    ///
+    /// # Errors
+    /// Before anything is written for what the experiment gets wrong; later for what goes wrong in
+    /// training, which the run directory then says as well.
+    pub fn start(&self, plan: Plan) -> Result<Ended> {
+        let (prepared, init_from) = Prepared::anew(plan.experiment, self.registry)?;
+        let experiment = &prepared.session.experiment;
+        let id = run_dir::fresh_id(experiment.seed);
+        let directory = RunDir::create(plan.out, plan.name, plan.run_name.unwrap_or(&id))?;
+        let record = RunRecord {
+            schema: run_dir::SCHEMA,
+            id,
+            experiment: plan.name.to_owned(),
+            name: plan.run_name.map(str::to_owned),
+            init_from,
+            data_summary: Some(prepared.session.dataset.summary().clone()),
+            status: Status::Running,
+            argv: plan.argv,
+            environment: prepared.environment.clone(),
+            data: prepared.session.dataset.fingerprints().to_vec(),
+            started: run_dir::now(),
+            ended: None,
+            resumed: Vec::new(),
+        };
+        directory.write(CONFIG, experiment.to_table()?.to_string().as_bytes())?;
+        directory.write("overrides.toml", plan.overrides.to_string().as_bytes())?;
+        directory.write(
+            data_info::FILE,
+            &data_info::encode(prepared.session.dataset.info())?,
+        )?;
+        directory.write_json("run.json", &record)?;
+        let _log = logging::start(directory.path())?;
+        // What was done to somebody's data is said, not only written down; a closed stream hears nothing.
+        let _ = writeln!(io::stderr(), "{}", prepared.session.dataset.summary());
+        prepared.train(&directory, record, self)
+    }
 
-/// Takes up the run in `directory` after its latest checkpoint, with `changes` to harmless keys.
-///
-/// # Errors
-/// If `changes` would change what is computed, with the list of them.
-pub fn resume(
-    directory: &Path,
-    changes: &Table,
-    registry: &Registry,
-    interrupted: &AtomicBool,
-) -> Result<Ended> {
-    resume_with(directory, changes, None, registry, interrupted)
-}
+    /// Takes up the run in `directory` after its latest checkpoint, with `changes` to harmless keys.
+    ///
+    /// # Errors
+    /// If `changes` would change what is computed, with the list of them.
+    pub fn resume(&self, directory: &Path, changes: &Table) -> Result<Ended> {
+        self.resume_with(directory, changes, None)
+    }
 
-/// [`resume`] with learning rates that were to end with the run and now end later.
-///
-/// # Errors
-/// Those of [`resume`]; if no learning rate ends.
-pub fn resume_with(
-    directory: &Path,
-    changes: &Table,
-    reschedule: Option<Reschedule>,
-    registry: &Registry,
-    interrupted: &AtomicBool,
-) -> Result<Ended> {
-    let (experiment, changed) = resumable(directory, changes, reschedule, registry)?;
-    let data = experiment.data.clone();
-    let mut prepared = Prepared::again(experiment, registry)
-        .map_err(|error| perhaps_moved(error, directory, &data))?;
-    let directory = RunDir::open(directory)?;
-    let mut record = RunRecord::read(directory.path())?;
-    check_data(directory.path(), &record, &prepared.session.dataset)?;
-    let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
-    checkpoints.recover()?;
-    let metrics = directory.join(METRICS);
-    let past = match metrics.is_file() {
-        true => read_metrics(&metrics)?,
-        false => Vec::new(),
-    };
-    let checkpoint = &prepared.session.experiment.checkpoint;
-    let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
-    let saved = surely_saved(&past, checkpoint.every, best).max(saved_at_end(directory.path()));
-    if let Some(snapshot) = checkpoints.latest_of(saved)? {
-        if !metrics.is_file() {
-            let problem = format!(
-                "is missing, though {} steps are taken: put it back, or make an empty one in its place \
-                 to go on without what it said of them",
-                snapshot.step
-            );
-            return Err(Error::format(&metrics, problem));
+    /// [`resume`](Self::resume) with learning rates that were to end with the run and now end later.
+    ///
+    /// # Errors
+    /// Those of [`resume`](Self::resume); if no learning rate ends.
+    pub fn resume_with(
+        &self,
+        directory: &Path,
+        changes: &Table,
+        reschedule: Option<Reschedule>,
+    ) -> Result<Ended> {
+        let (experiment, changed) = resumable(directory, changes, reschedule, self.registry)?;
+        let data = experiment.data.clone();
+        let mut prepared = Prepared::again(experiment, self.registry)
+            .map_err(|error| perhaps_moved(error, directory, &data))?;
+        let directory = RunDir::open(directory)?;
+        let mut record = RunRecord::read(directory.path())?;
+        check_data(directory.path(), &record, &prepared.session.dataset)?;
+        let checkpoints = CheckpointStore::open(directory.join("checkpoints"))?;
+        checkpoints.recover()?;
+        let metrics = directory.join(METRICS);
+        let past = match metrics.is_file() {
+            true => read_metrics(&metrics)?,
+            false => Vec::new(),
+        };
+        let checkpoint = &prepared.session.experiment.checkpoint;
+        let best = checkpoint.best.as_ref().map(|best| best.metric.as_str());
+        let saved = surely_saved(&past, checkpoint.every, best).max(saved_at_end(directory.path()));
+        if let Some(snapshot) = checkpoints.latest_of(saved)? {
+            if !metrics.is_file() {
+                let problem = format!(
+                    "is missing, though {} steps are taken: put it back, or make an empty one in its place \
+                     to go on without what it said of them",
+                    snapshot.step
+                );
+                return Err(Error::format(&metrics, problem));
+            }
+            checkpoints.require_record_of_best(&metrics, &past)?;
+            let Prepared {
+                session, trainer, ..
+            } = &mut prepared;
+            if snapshot.seed != session.experiment.seed {
+                let (theirs, ours) = (snapshot.seed, session.experiment.seed);
+                let problem = format!(
+                    "the checkpoint of step {} is another run's: its seed is {theirs}, not {ours}",
+                    snapshot.step
+                );
+                return Err(Error::format(&directory.join("checkpoints"), problem));
+            }
+            let average = session.average.as_ref().map(|average| &average.store);
+            snapshot.restore(&session.store, average, trainer)?;
         }
-        checkpoints.require_record_of_best(&metrics, &past)?;
-        let Prepared {
-            session, trainer, ..
-        } = &mut prepared;
-        if snapshot.seed != session.experiment.seed {
-            let (theirs, ours) = (snapshot.seed, session.experiment.seed);
-            let problem = format!(
-                "the checkpoint of step {} is another run's: its seed is {theirs}, not {ours}",
-                snapshot.step
-            );
-            return Err(Error::format(&directory.join("checkpoints"), problem));
+        let (taken, wanted) = (prepared.trainer.steps(), prepared.session.experiment.steps);
+        if taken > wanted {
+            let problem =
+                format!("must be at least {taken}, the steps that are taken, not {wanted}");
+            return Err(latentlab_core::Error::config("steps", problem).into());
         }
-        let average = session.average.as_ref().map(|average| &average.store);
-        snapshot.restore(&session.store, average, trainer)?;
+        let _log = logging::start(directory.path())?;
+        for difference in record.environment.differences(&prepared.environment) {
+            tracing::warn!("resumed in another environment, so the bytes may differ: {difference}");
+        }
+        directory.unmark_failed()?;
+        record.status = Status::Running;
+        record.ended = None;
+        record.resumed.push(Resumption {
+            at: run_dir::now(),
+            step: taken,
+            environment: prepared.environment.clone(),
+            schedule: reschedule,
+            changed: changed
+                .into_iter()
+                .map(|difference| (difference.key, difference.before, difference.after))
+                .collect(),
+        });
+        let table = prepared.session.experiment.to_table()?;
+        directory.write(CONFIG, table.to_string().as_bytes())?;
+        directory.write_json("run.json", &record)?;
+        prepared.train(&directory, record, self)
     }
-    let (taken, wanted) = (prepared.trainer.steps(), prepared.session.experiment.steps);
-    if taken > wanted {
-        let problem = format!("must be at least {taken}, the steps that are taken, not {wanted}");
-        return Err(latentlab_core::Error::config("steps", problem).into());
-    }
-    let _log = logging::start(directory.path())?;
-    for difference in record.environment.differences(&prepared.environment) {
-        tracing::warn!("resumed in another environment, so the bytes may differ: {difference}");
-    }
-    directory.unmark_failed()?;
-    record.status = Status::Running;
-    record.ended = None;
-    record.resumed.push(Resumption {
-        at: run_dir::now(),
-        step: taken,
-        environment: prepared.environment.clone(),
-        schedule: reschedule,
-        changed: changed
-            .into_iter()
-            .map(|difference| (difference.key, difference.before, difference.after))
-            .collect(),
-    });
-    let table = prepared.session.experiment.to_table()?;
-    directory.write(CONFIG, table.to_string().as_bytes())?;
-    directory.write_json("run.json", &record)?;
-    prepared.train(&directory, record, interrupted)
 }
 
 impl Prepared {
@@ -240,12 +239,7 @@ impl Prepared {
     }
 
     /// The loop, and what it leaves behind however it ends.
-    fn train(
-        self,
-        directory: &RunDir,
-        record: RunRecord,
-        interrupted: &AtomicBool,
-    ) -> Result<Ended> {
+    fn train(self, directory: &RunDir, record: RunRecord, runner: &Runner<'_>) -> Result<Ended> {
         let Self {
             session,
             mut trainer,
@@ -262,7 +256,7 @@ impl Prepared {
         }
         tracing::info!(experiment = record.experiment, from, to, "training");
         let test_images = evaluation.test_images().len();
-        let (past, mut observers) = observers(&session, directory, evaluation, from)
+        let (past, mut observers) = observers(&session, directory, evaluation, from, runner.hooks)
             .map_err(|error| directory.place().reason(error))?;
         let before = past
             .last()
@@ -282,7 +276,7 @@ impl Prepared {
             data: &mut loader,
             observers: &mut observers,
             steps: to,
-            interrupted,
+            interrupted: runner.interrupted,
             clock: &clock,
         };
         let name = &session.experiment.model.name;
@@ -298,7 +292,9 @@ impl Prepared {
             steps: (trainer.steps() - from, trainer.steps()),
             seconds: (began.elapsed().as_secs_f64(), clock().as_secs_f64()),
         };
-        let finished = guarded(name, || finish(&session, directory, record, &ending));
+        let finished = guarded(name, || {
+            finish(&session, directory, record, &ending, runner.hooks)
+        });
         // What ended the training says more than what then went wrong with the report.
         let directory = directory.path().to_owned();
         match outcome {

@@ -1,24 +1,16 @@
 //! Who looks at each step of a run.
 
-use std::sync::Arc;
-
-use latentlab_core::GenerativeModel;
-use latentlab_tensor::Rng;
 use latentlab_train::{
     CheckpointStore, Record,
     observers::{
-        Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Pictures, Progress,
-        Scalars, StopRules, TensorBoard, read_metrics,
+        Checkpoints, Collapse, Divergence, Evaluate, MetricsFile, Observer, Progress, Scalars,
+        StopRules, TensorBoard, read_metrics,
     },
-    picture::Grid,
 };
 use serde_json::json;
 
-use super::{METRICS, possession::Possession};
-use crate::{
-    Error, Result, RunDir, Session,
-    drawing::{self, Canvas},
-};
+use super::{Hook, METRICS, possession::Possession};
+use crate::{Result, RunDir, Session};
 use latentlab_evaluate::Evaluation;
 
 type Observers = Vec<Box<dyn Observer>>;
@@ -30,22 +22,10 @@ pub(super) fn observers(
     directory: &RunDir,
     evaluation: Evaluation,
     step: u64,
+    hooks: &[&dyn Hook],
 ) -> Result<(Vec<Record>, Observers)> {
     let experiment = &session.experiment;
     let seed = experiment.seed;
-    let canvas = Canvas::of(&session.dataset);
-    let count = experiment.samples.count;
-    let draw_samples = move |model: &dyn GenerativeModel| {
-        let mut rng = Rng::stream(seed, "samples", 0);
-        drawing::samples(model, &canvas, count, &mut rng).map_err(into_train)
-    };
-    let dataset = Arc::clone(&session.dataset);
-    let device = session.device.clone();
-    let draw_reconstructions = move |model: &dyn GenerativeModel| {
-        let grid = Grid::new(drawing::COLUMNS);
-        drawing::reconstructions(model, &dataset, count.div_ceil(2), &device, &grid)
-            .map_err(into_train)
-    };
     let checkpoint = &experiment.checkpoint;
     let best = checkpoint.best.as_ref();
     let metrics = directory.join(METRICS);
@@ -73,7 +53,7 @@ pub(super) fn observers(
     // Before each who writes: evaluations and drawings between them may take minutes.
     let slow = [experiment.evaluate.every, experiment.samples.every];
     let possession = || Box::new(Possession::after(directory.place(), slow));
-    let observers: Observers = vec![
+    let mut observers: Observers = vec![
         Box::new(Possession::in_each_step(directory.place())),
         Box::new(Scalars::new(experiment.metrics.every)),
         Box::new(Divergence::open(
@@ -89,18 +69,11 @@ pub(super) fn observers(
         Box::new(Collapse::default()),
         Box::new(StopRules::new(experiment.stop.clone())),
         possession(),
-        Box::new(Pictures {
-            every: experiment.samples.every,
-            draw: Box::new(draw_samples),
-            directory: directory.join("samples"),
-            prefix: "step".to_owned(),
-        }),
-        Box::new(Pictures {
-            every: experiment.samples.every,
-            draw: Box::new(draw_reconstructions),
-            directory: directory.join("reconstructions"),
-            prefix: "step".to_owned(),
-        }),
+    ];
+    for hook in hooks {
+        observers.extend(hook.observers(session, directory)?);
+    }
+    let written: Observers = vec![
         possession(),
         Box::new(metrics_file),
         Box::new(tensorboard),
@@ -108,14 +81,6 @@ pub(super) fn observers(
         possession(),
         Box::new(checkpoints),
     ];
+    observers.extend(written);
     Ok((past, observers))
-}
-
-/// An error of a drawing as one of training, inside of which it happens.
-fn into_train(error: Error) -> latentlab_train::Error {
-    match error {
-        Error::Train(error) => error,
-        Error::Model(error) => error.into(),
-        other => latentlab_core::Error::Data(other.to_string()).into(),
-    }
 }

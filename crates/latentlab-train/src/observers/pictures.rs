@@ -8,10 +8,10 @@ use std::{
 use latentlab_core::GenerativeModel;
 
 use super::{Observer, View};
-use crate::{Error, Picture, Record, Result, StopReason, disk, durable};
+use crate::{Error, Record, Result, StopReason, disk, durable};
 
-/// A drawing of a model; none if the model cannot do what would be drawn.
-type Draw = Box<dyn FnMut(&dyn GenerativeModel) -> Result<Option<Picture>>>;
+/// A drawing of a model as the bytes of a PNG file; none if the model cannot do what would be drawn.
+type Draw = Box<dyn FnMut(&dyn GenerativeModel) -> Result<Option<Vec<u8>>>>;
 
 /// Writes `<directory>/<prefix>-000500.png` every `every` steps and at the end.
 pub struct Pictures {
@@ -32,7 +32,7 @@ impl Observer for Pictures {
         {
             disk::make_directory(&self.directory)?;
             let name = name(&self.prefix, view.step);
-            durable::replace(&self.directory.join(name), &picture.to_png())?;
+            durable::replace(&self.directory.join(name), &picture)?;
         }
         Ok(None)
     }
@@ -76,7 +76,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut pictures = Pictures {
             every: 50,
-            draw: Box::new(|_| Ok(Some(Picture::new(2, 2, [0; 3])))),
+            draw: Box::new(|_| Ok(Some(b"a picture".to_vec()))),
             directory: directory.path().join("samples"),
             prefix: "step".to_owned(),
         };

@@ -1,7 +1,7 @@
 //! Tests of the file of events, with a reader of its own.
 
 use super::*;
-use crate::{Picture, observers::scene::Scene};
+use crate::observers::scene::Scene;
 
 /// What a reader finds in an event.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,12 +134,24 @@ fn read(directory: &Path) -> Vec<Found> {
     found
 }
 
+/// A PNG file of one colour.
+fn red(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut writer = encoder.write_header().unwrap();
+    let pixels = [200, 0, 0].repeat((width * height) as usize);
+    writer.write_image_data(&pixels).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
 /// A run directory with pictures of some steps.
 fn pictured(steps: &[u64]) -> (tempfile::TempDir, PathBuf, usize) {
     let directory = tempfile::tempdir().unwrap();
     let samples = directory.path().join("samples");
     fs::create_dir(&samples).unwrap();
-    let png = Picture::new(3, 2, [7; 3]).to_png();
+    let png = red(3, 2);
     for step in steps {
         fs::write(samples.join(pictures::name(PREFIX, *step)), &png).unwrap();
     }

@@ -2,14 +2,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use latentlab_train::{
-    Record,
-    observers::{numbered_pictures, read_metrics},
-};
+use latentlab_train::observers::numbered_pictures;
+use latentlab_train::{Record, observers::read_metrics};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::{
+use latentlab_experiment::{
     Error, Expectation, Result, RunRecord, Status, Verdict,
     figures::last_values,
     overrides::{differing_keys, flatten},

@@ -6,8 +6,9 @@ use candle_core::Tensor;
 use latentlab_core::Registry;
 use latentlab_experiment::{
     Error, Experiment, RunRecord,
-    train::{self, Ended, Plan, Standing, complete},
+    train::{Ended, Plan, Standing},
 };
+use latentlab_report::runner;
 use latentlab_train::CheckpointStore;
 use toml::Table;
 
@@ -38,7 +39,7 @@ fn plan(experiment: Experiment, out: &Path) -> Plan<'_> {
 }
 
 fn start(experiment: Experiment, out: &Path) -> Result<Ended, Error> {
-    train::start(plan(experiment, out), &registry(), &AtomicBool::new(false))
+    runner(&registry(), &AtomicBool::new(false)).start(plan(experiment, out))
 }
 
 /// The parameters of the latest checkpoint of a run.
@@ -156,12 +157,16 @@ fn a_run_goes_on_without_the_run_that_it_began_with() {
     start(experiment(""), &first).unwrap();
     let wanted = experiment(&format!("init_from = '{}'", first.display()));
     let (registry, interrupted) = (registry(), AtomicBool::new(false));
-    complete(plan(wanted.clone(), &second), &registry, &interrupted).unwrap();
+    runner(&registry, &interrupted)
+        .complete(plan(wanted.clone(), &second))
+        .unwrap();
     // It has ended, whether its own file holds the hash or not.
     let standing = Standing::of(&second, &wanted, &registry).unwrap();
     assert_eq!(standing, Standing::Ended);
     fs::remove_dir_all(&first).unwrap();
     let more = toml::toml! { steps = 4 };
-    let ended = train::resume(&second, &more, &registry, &interrupted).unwrap();
+    let ended = runner(&registry, &interrupted)
+        .resume(&second, &more)
+        .unwrap();
     assert_eq!(ended.summary.step, 4);
 }

@@ -10,8 +10,9 @@ use std::{path::Path, sync::atomic::AtomicBool};
 use latentlab_core::Registry;
 use latentlab_experiment::{
     Error, Experiment, RunRecord, Status, chain,
-    train::{self, Ended, Plan},
+    train::{Ended, Plan},
 };
+use latentlab_report::runner;
 use latentlab_train::CheckpointStore;
 use saboteur::Saboteur;
 use toml::Table;
@@ -41,7 +42,7 @@ fn run(out: &Path, deed: &str, phase: &str, more: &Table) -> Result<Ended, Error
         run_name: None,
         argv: Vec::new(),
     };
-    train::start(plan, &registry, &AtomicBool::new(false))
+    runner(&registry, &AtomicBool::new(false)).start(plan)
 }
 
 /// What is said of a run that must fail, one cause a line, and what its directory says of it.

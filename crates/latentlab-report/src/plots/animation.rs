@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result, evenly::evenly};
+use crate::evenly::evenly;
+use latentlab_experiment::{Error, Result};
 
 /// Frames, at most.
 const FRAMES: usize = 100;
@@ -100,7 +101,7 @@ fn encode(frames: &[Frame], last: &Frame) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use latentlab_train::Picture;
+    use crate::Picture;
 
     use super::*;
 

@@ -14,14 +14,16 @@ use latentlab_train::Record;
 use toml::Table;
 
 use crate::{
-    Environment, Experiment, Result, RunRecord,
-    figures::{grouped, number},
     markup::escape,
     page::{self, fold},
     plots::charts,
-    train::Summary,
 };
 use latentlab_evaluate::catalogue::look_up;
+use latentlab_experiment::{
+    Environment, Experiment, Result, RunRecord,
+    figures::{grouped, number},
+    train::Summary,
+};
 
 /// The report of the run in `directory`; `ending` says why it ended.
 ///

@@ -4,6 +4,7 @@ use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
 use latentlab_experiment::{RunRecord, Session, Status, train};
+use latentlab_report::runner;
 use latentlab_tensor::Rng;
 use latentlab_train::{CheckpointStore, observers::read_metrics};
 
@@ -53,7 +54,9 @@ fn its_model_samples_and_its_training_goes_on() {
     let run = folder.path().join("run");
     copy(Path::new(GOLDEN), &run);
     let more = toml::toml! { steps = 6 };
-    train::resume(&run, &more, &registry(), &AtomicBool::new(false)).unwrap();
+    runner(&registry(), &AtomicBool::new(false))
+        .resume(&run, &more)
+        .unwrap();
     let record = RunRecord::read(&run).unwrap();
     assert_eq!((record.resumed.len(), record.resumed[0].step), (1, 4));
     let records = read_metrics(run.join("metrics.jsonl")).unwrap();

@@ -6,12 +6,12 @@ mod tables;
 use std::path::Path;
 
 use crate::{
-    Error, Result,
     markup::escape,
     page::{self, fold},
     palette::{self, HUES},
     plots::overlays,
 };
+use latentlab_experiment::{Error, Result};
 use side::Side;
 
 /// The page that compares the runs in these directories, also of runs that are under way.

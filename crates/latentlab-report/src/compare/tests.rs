@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use latentlab_train::Picture;
+use crate::Picture;
 
 use super::*;
-use crate::{Environment, RunRecord, Status};
+use latentlab_experiment::{Environment, RunRecord, Status};
 
 /// A run directory `name` below `folder` of 2 steps, with more lines of configuration.
 fn run(

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use latentlab_train::Record;
 
-use crate::figures::{Group, grouped, number};
 use chart::{HEIGHT, Look, Points, WIDTH, chart};
+use latentlab_experiment::figures::{Group, grouped, number};
 
 pub(crate) use animation::animation;
 pub(crate) use overlay::overlays;

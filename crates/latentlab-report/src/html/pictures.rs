@@ -5,7 +5,8 @@ use std::{fs, path::Path};
 
 use latentlab_train::observers::numbered_pictures;
 
-use crate::{Error, Result, evenly::evenly, markup::escape, page};
+use crate::{evenly::evenly, markup::escape, page};
+use latentlab_experiment::{Error, Result};
 
 /// Makes a slider of the sections; without it every picture is seen at once.
 pub(super) const SLIDES: &str = include_str!("slides.js");

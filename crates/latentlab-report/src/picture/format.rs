@@ -7,7 +7,7 @@ use image::{ExtendedColorType, codecs::jpeg::JpegEncoder};
 use latentlab_core::Error as CoreError;
 
 use super::Picture;
-use crate::{Result, durable};
+use latentlab_train::{Result, durable};
 
 /// Of 100: what is lost is not seen in pictures of small images.
 const JPEG_QUALITY: u8 = 95;

@@ -5,7 +5,7 @@ use latentlab_core::Error as CoreError;
 use png::ColorType;
 
 use super::{Picture, png};
-use crate::Result;
+use latentlab_train::Result;
 
 const GREY: [u8; 3] = [128, 128, 128];
 

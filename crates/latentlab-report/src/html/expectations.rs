@@ -2,9 +2,9 @@
 
 use latentlab_train::Record;
 
-use crate::{
-    Expectation, Experiment, Status, expectation::signed, figures::number, markup::escape, page,
-    train::Summary,
+use crate::{markup::escape, page};
+use latentlab_experiment::{
+    Expectation, Experiment, Status, expectation::signed, figures::number, train::Summary,
 };
 
 /// A section with a row for each expectation of the experiment; nothing if there are none.

@@ -4,18 +4,18 @@ mod plane;
 
 use std::{fs, ops::Range};
 
+use crate::picture::Grid;
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::Reconstruct;
 use latentlab_data::{Dataset, Split};
-use latentlab_train::picture::Grid;
 
 use crate::{
-    Error, Result, RunDir, Session,
     drawing::Canvas,
     evenly::evenly,
     plots::{Scatter, scatter},
 };
 use latentlab_evaluate::{at_once, in_batches};
+use latentlab_experiment::{Error, Result, RunDir, Session};
 use plane::Plane;
 
 /// Folder of the maps in a run directory.

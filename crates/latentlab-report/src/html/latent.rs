@@ -3,10 +3,10 @@
 use std::{fs, path::Path};
 
 use crate::{
-    Error, Result,
     latent_map::{CODES, DECODED, FOLDER},
     page,
 };
+use latentlab_experiment::{Error, Result};
 
 /// A section with the maps of the run in `directory`; nothing if it has none.
 ///

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{name, side::Side};
-use crate::{
+use crate::{markup::escape, page::fold};
+use latentlab_experiment::{
     Verdict,
     figures::{differently_judged, grouped, number},
-    markup::escape,
     overrides::differing_keys,
-    page::fold,
 };
 
 /// What stands where a run has no value.

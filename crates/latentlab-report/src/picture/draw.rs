@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Picture;
-use crate::Result;
+use latentlab_train::Result;
 
 const BLACK: [u8; 3] = [0, 0, 0];
 const LIGHT_GREY: [u8; 3] = [205, 205, 205];

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
+use crate::{
+    Picture,
+    picture::{self, Grid},
+};
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, GenerativeModel, ValueRange};
 use latentlab_data::{Dataset, Split};
 use latentlab_tensor::Rng;
-use latentlab_train::{
-    Picture,
-    picture::{self, Grid},
-};
 
-use crate::Result;
 use latentlab_evaluate::{at_once, in_batches};
+use latentlab_experiment::Result;
 
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
