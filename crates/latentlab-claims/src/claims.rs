@@ -17,7 +17,7 @@ mod purposes;
 use std::fmt::Display;
 
 use latentlab_core::{Registry, Result, merge};
-use latentlab_experiment::{Error, overrides::parse_assignment};
+use latentlab_run::{Error, overrides::parse_assignment};
 use toml::Table;
 
 use crate::Claim;
@@ -44,18 +44,14 @@ pub(crate) fn plugin(registry: &mut Registry) -> Result<()> {
 }
 
 /// The steps that an experiment file takes.
-pub(crate) fn steps(file: &Table) -> latentlab_experiment::Result<u64> {
+pub(crate) fn steps(file: &Table) -> latentlab_run::Result<u64> {
     let steps = file.get("steps").and_then(toml::Value::as_integer);
     let steps = steps.and_then(|steps| u64::try_from(steps).ok());
     steps.ok_or_else(|| Error::Argument("the experiment has no `steps`".to_owned()))
 }
 
 /// Sets a key of an experiment file, such as `model.config.latent`.
-pub(crate) fn set(
-    file: &mut Table,
-    key: &str,
-    value: impl Display,
-) -> latentlab_experiment::Result<()> {
+pub(crate) fn set(file: &mut Table, key: &str, value: impl Display) -> latentlab_run::Result<()> {
     merge(file, &parse_assignment(&format!("{key}={value}"))?);
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Tensor};
 use latentlab_core::Batch;
-use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{Features, Labelled, neighbour_accuracy};
+use latentlab_run::{Error, Result};
 use toml::Table;
 
 use crate::{Lab, claims::set, lab::Trained};

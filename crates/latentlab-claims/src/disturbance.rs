@@ -1,7 +1,7 @@
 //! What makes pictures worse, in five strengths each (after Heusel et al. 2017, appendix A1).
 
 use candle_core::{Device, Tensor};
-use latentlab_experiment::Result;
+use latentlab_run::Result;
 use latentlab_tensor::Rng;
 
 use crate::held_out::{Pictures, SIDE};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Cursor};
 
 use candle_core::{Device, Tensor};
 use latentlab_data::{DataConfig, Dataset, Split};
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 use latentlab_tensor::Rng;
 
 use crate::digits::labels;

@@ -10,11 +10,11 @@ use candle_core::{Device, Tensor};
 use latentlab_core::{Batch, GenerativeModel, Reconstruct, Registry};
 use latentlab_data::{DataConfig, Dataset, Split};
 use latentlab_evaluate::FeatureExtractor;
-use latentlab_experiment::{
+use latentlab_report::runner;
+use latentlab_run::{
     Error, Experiment, Result, Session,
     train::{Plan, Standing},
 };
-use latentlab_report::runner;
 use latentlab_train::{CheckpointStore, Record, observers::read_metrics};
 use toml::Table;
 

@@ -33,7 +33,7 @@ pub use lab::{Lab, Trained};
 pub use page::page;
 pub use scale::Scale;
 
-use latentlab_experiment::Result;
+use latentlab_run::Result;
 
 /// A statement, and the experiment that measures it.
 pub struct Claim {

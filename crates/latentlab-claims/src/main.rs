@@ -11,7 +11,7 @@ use std::{
 use clap::Parser;
 use latentlab_claims::{CLAIMS, Lab, Verdict, page};
 use latentlab_cli::launch;
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// Keeps the memory of a step for the next one, as in the program `latentlab`.
 #[global_allocator]

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 use crate::{CLAIMS, Claim, Criterion, Finding, Illustration, Table, Verdict};
 

@@ -2,8 +2,8 @@
 
 use candle_core::Tensor;
 use latentlab_data::Split;
-use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{self as metrics, ClassCounts, Features, Moments};
+use latentlab_run::{Error, Result};
 
 use crate::{Lab, finding::number, foreign};
 

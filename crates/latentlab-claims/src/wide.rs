@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Tensor};
 use faer::MatRef;
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// The rows of a set less their mean, over the root of their number less one: a factor of the
 /// covariance.

@@ -8,7 +8,7 @@ use latentlab_optim::OptimizerConfig;
 
 use super::{Changes, say};
 use crate::commented::{Schemas, describe};
-use latentlab_experiment::{Experiment, Result, library};
+use latentlab_run::{Experiment, Result, library};
 
 /// Arguments of `describe`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use latentlab_tensor::{DeviceChoice, input_gradient};
 
 use super::say;
-use latentlab_experiment::{Environment, Result};
+use latentlab_run::{Environment, Result};
 
 pub(super) fn run() -> Result<u8> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

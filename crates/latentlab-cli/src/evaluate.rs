@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{assignments, say};
 use crate::own_pictures;
 use latentlab_evaluate::{FeatureExtractor, Judge, Judgement, choice};
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Result, RunModel,
     figures::{grouped, number},
 };

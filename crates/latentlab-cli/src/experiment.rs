@@ -8,7 +8,7 @@ use latentlab_report::runner;
 use toml::Table;
 
 use super::{Changes, interruption::Interruption, say};
-use latentlab_experiment::{
+use latentlab_run::{
     Experiment, Result, Status,
     library::{self, Source},
     train::Plan,

@@ -7,7 +7,7 @@ use latentlab_core::Registry;
 use toml::Table;
 
 use super::say;
-use latentlab_experiment::{Error, Result, RunModel};
+use latentlab_run::{Error, Result, RunModel};
 
 /// Arguments of `features`.
 #[derive(Debug, Args)]

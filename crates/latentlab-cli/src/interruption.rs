@@ -7,7 +7,7 @@ use std::sync::{
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// Whether somebody has asked this process to end, and how.
 #[derive(Clone, Debug)]

@@ -31,7 +31,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use latentlab_core::{Registry, merge};
 use toml::{Table, Value};
 
-use latentlab_experiment::{Error, Result, overrides::parse_assignment};
+use latentlab_run::{Error, Result, overrides::parse_assignment};
 
 /// Trains and studies generative models: autoencoders, variational autoencoders, GANs.
 #[derive(Debug, Parser)]
@@ -235,7 +235,7 @@ pub fn chosen<'a, T>(
 pub fn report(error: &dyn std::error::Error) {
     let message = format!(
         "error: {}\n",
-        latentlab_experiment::chain(error).join("\n  because: ")
+        latentlab_run::chain(error).join("\n  because: ")
     );
     // There is nobody to tell if stderr is closed as well.
     let _ = io::stderr().write_all(message.as_bytes());
@@ -266,3 +266,8 @@ fn heard(code: u8) -> Result<u8> {
         _ => Ok(code),
     }
 }
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

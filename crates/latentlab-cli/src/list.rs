@@ -11,7 +11,7 @@ use super::{
     say,
 };
 use latentlab_evaluate::catalogue::{FIGURES, Origin};
-use latentlab_experiment::{Result, library};
+use latentlab_run::{Result, library};
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]

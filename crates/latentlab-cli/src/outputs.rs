@@ -13,7 +13,7 @@ use latentlab_report::{
 };
 
 use super::say;
-use latentlab_experiment::{Error, Experiment, Result};
+use latentlab_run::{Error, Experiment, Result};
 
 /// Pixels of a picture, at most, so that it and the images in it take less than a gigabyte.
 const MOST_PIXELS: usize = 1 << 26;

@@ -3,7 +3,7 @@
 use latentlab_core::{DataInfo, ValueRange};
 use latentlab_data::{Background, Folder, Source};
 
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// How pictures are read for a model whose images `info` is about: as those of `source` were, if that
 /// is a folder, and in their shape; `background` is what is seen through them, if somebody chose it.

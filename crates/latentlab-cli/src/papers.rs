@@ -10,7 +10,7 @@ use latentlab_core::Registry;
 
 use super::{interruption::Interruption, say};
 use crate::published::{self, Comparison, Results};
-use latentlab_experiment::{Result, Status};
+use latentlab_run::{Result, Status};
 
 /// Arguments of `papers`.
 #[derive(Debug, Args)]

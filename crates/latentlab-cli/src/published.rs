@@ -17,7 +17,7 @@ pub use page::write_page;
 pub use paper::{Anchor, Order, Paper, Run};
 pub use results::{Ended, Results};
 
-use latentlab_experiment::{Result, library::PAPERS};
+use latentlab_run::{Result, library::PAPERS};
 
 /// Every paper, the shortest first.
 ///

@@ -9,10 +9,10 @@ use latentlab_report::runner;
 use toml::Table;
 
 use super::{interruption::Interruption, say};
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Result, RunRecord, Status,
-    compare::compare,
     config::is_location,
+    reproduction::compare,
     run_model::check_data,
     train::{Plan, read_experiment},
 };

@@ -7,7 +7,7 @@ use latentlab_core::Registry;
 use latentlab_report::runner;
 
 use super::{Changes, experiment::exit_code, interruption::Interruption, say};
-use latentlab_experiment::{
+use latentlab_run::{
     Result,
     train::{self, Reschedule},
 };

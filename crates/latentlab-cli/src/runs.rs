@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::say;
 use latentlab_evaluate::catalogue::look_up;
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Result, RunRecord,
     figures::{differently_judged, last_values, number},
     overrides::{differing_keys, flatten},

@@ -5,8 +5,8 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 
 use super::say;
-use latentlab_experiment::{Error, Result};
 use latentlab_report::compare::side_by_side;
+use latentlab_run::{Error, Result};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use assert_cmd::Command;
 use candle_core::{DType, Device};
-use latentlab_experiment::{Experiment, library};
+use latentlab_run::{Experiment, library};
 use latentlab_tensor::Rng;
 use toml::Table;
 

@@ -8,8 +8,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use latentlab_experiment::{compare::compare, library};
 use latentlab_report::Picture;
+use latentlab_run::{library, reproduction::compare};
 use latentlab_train::observers::{TensorBoard, read_metrics};
 use process::{Started, wait_for};
 

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fs, path::Path, sync::atomic::AtomicBool};
 
 use candle_core::Tensor;
 use latentlab_core::Registry;
-use latentlab_experiment::{
+use latentlab_report::runner;
+use latentlab_run::{
     Error, Experiment, RunRecord,
     train::{Ended, Plan, Standing},
 };
-use latentlab_report::runner;
 use latentlab_train::CheckpointStore;
 use toml::Table;
 

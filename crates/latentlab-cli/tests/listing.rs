@@ -8,8 +8,8 @@ use std::{
 
 use assert_cmd::Command;
 use latentlab_core::Registry;
-use latentlab_experiment::{Experiment, train::Plan};
 use latentlab_report::runner;
+use latentlab_run::{Experiment, train::Plan};
 use latentlab_train::disk::{Extent, Fault, Operation, with_faults};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use assert_cmd::Command;
-use latentlab_experiment::{RunRecord, Status};
+use latentlab_run::{RunRecord, Status};
 use tempfile::TempDir;
 
 fn latentlab(arguments: &[&str]) -> (i32, String) {

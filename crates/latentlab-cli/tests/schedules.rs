@@ -6,7 +6,7 @@ use std::{
 };
 
 use assert_cmd::Command;
-use latentlab_experiment::{RunRecord, train::Reschedule};
+use latentlab_run::{RunRecord, train::Reschedule};
 use tempfile::TempDir;
 use toml::Table;
 

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use latentlab_experiment::{RunRecord, Status, compare::compare};
+use latentlab_run::{RunRecord, Status, reproduction::compare};
 use latentlab_train::CheckpointStore;
 use process::{Started, wait_for};
 

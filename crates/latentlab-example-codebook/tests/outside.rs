@@ -49,7 +49,7 @@ fn the_outside_model_holds_the_contract() {
         "slots = 1\ncodebook = { codes = 2, width = 3 }",
     ] {
         let config = config.parse().unwrap();
-        latentlab_experiment::conformance::check(&registry, "codebook-ae", &config).unwrap();
+        latentlab_run::conformance::check(&registry, "codebook-ae", &config).unwrap();
     }
 }
 

@@ -32,8 +32,7 @@ fn the_outside_model_holds_the_contract() {
     let registry = Registry::default()
         .with(latentlab_example_denoising::plugin)
         .unwrap();
-    latentlab_experiment::conformance::check(&registry, "denoising-ae", &Default::default())
-        .unwrap();
+    latentlab_run::conformance::check(&registry, "denoising-ae", &Default::default()).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, hint::black_box};
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::{DataInfo, ImageShape, ValueRange, merge};
 use latentlab_evaluate::FeatureExtractor;
-use latentlab_experiment::{Experiment, RunRecord, library, overrides::parse_assignment};
+use latentlab_run::{Experiment, RunRecord, library, overrides::parse_assignment};
 use latentlab_tensor::{ParamStore, decode_tensors, description, encode_described};
 use latentlab_train::observers::{MetricsFile, read_metrics};
 use toml::Table;

@@ -4,7 +4,7 @@ mod arrays;
 mod pictures;
 
 use candle_core::{Device, Tensor};
-use latentlab_experiment::library;
+use latentlab_run::library;
 use latentlab_tensor::{encode_described, encode_tensors};
 
 use crate::Scratch;

@@ -69,7 +69,7 @@ fn widest() -> Instructions {
 /// into one rounding, and reorders no sums.
 ///
 /// ```
-/// latentlab_tensor::vectorised! {
+/// latentlab_kernels::vectorised! {
 ///     /// Adds `source` to `target`.
 ///     fn add(target: &mut [f32], source: &[f32]) {
 ///         for (target, source) in target.iter_mut().zip(source) {

@@ -11,7 +11,7 @@ use crate::{
     palette::{self, HUES},
     plots::overlays,
 };
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 use side::Side;
 
 /// The page that compares the runs in these directories, also of runs that are under way.

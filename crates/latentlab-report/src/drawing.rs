@@ -12,7 +12,7 @@ use latentlab_data::{Dataset, Split};
 use latentlab_tensor::Rng;
 
 use latentlab_evaluate::{at_once, in_batches};
-use latentlab_experiment::Result;
+use latentlab_run::Result;
 
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use latentlab_core::{GenerativeModel, Registry};
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Result, RunDir, Session,
     train::{EndedRun, Hook, Runner},
 };

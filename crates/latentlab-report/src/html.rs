@@ -19,7 +19,7 @@ use crate::{
     plots::charts,
 };
 use latentlab_evaluate::catalogue::look_up;
-use latentlab_experiment::{
+use latentlab_run::{
     Environment, Experiment, Result, RunRecord,
     figures::{grouped, number},
     train::Summary,

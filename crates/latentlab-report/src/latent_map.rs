@@ -15,7 +15,7 @@ use crate::{
     plots::{Scatter, scatter},
 };
 use latentlab_evaluate::{at_once, in_batches};
-use latentlab_experiment::{Error, Result, RunDir, Session};
+use latentlab_run::{Error, Result, RunDir, Session};
 use plane::Plane;
 
 /// Folder of the maps in a run directory.

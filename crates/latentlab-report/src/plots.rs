@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use latentlab_train::Record;
 
 use chart::{HEIGHT, Look, Points, WIDTH, chart};
-use latentlab_experiment::figures::{Group, grouped, number};
+use latentlab_run::figures::{Group, grouped, number};
 
 pub(crate) use animation::animation;
 pub(crate) use overlay::overlays;

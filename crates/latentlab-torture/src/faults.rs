@@ -3,8 +3,8 @@
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
-use latentlab_experiment::{Experiment, chain, compare::compare, library, train::Plan};
 use latentlab_report::runner;
+use latentlab_run::{Experiment, chain, library, reproduction::compare, train::Plan};
 use latentlab_train::disk::{Extent, Full, with_full_disk};
 use toml::Table;
 

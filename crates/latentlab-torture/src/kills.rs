@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use latentlab_experiment::compare::compare;
+use latentlab_run::reproduction::compare;
 use latentlab_tensor::Rng;
 
 use crate::{Error, Program, Result};

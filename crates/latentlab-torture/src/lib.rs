@@ -21,4 +21,4 @@ pub use ordeal::{FULL, ORDEALS, Ordeal, Report, Torture};
 pub use page::page;
 pub use program::{Program, registry};
 
-pub use latentlab_experiment::{Error, Result};
+pub use latentlab_run::{Error, Result};

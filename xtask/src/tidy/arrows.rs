@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["core", "data", "metrics", "models", "tensor", "train"],
     ),
     (
-        "experiment",
+        "run",
         &[
             "core", "data", "evaluate", "models", "optim", "tensor", "train",
         ],
@@ -32,41 +32,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "core",
-            "data",
-            "evaluate",
-            "experiment",
-            "metrics",
-            "tensor",
-            "train",
+            "core", "data", "evaluate", "run", "metrics", "tensor", "train",
         ],
     ),
     (
         "cli",
         &[
-            "core",
-            "data",
-            "evaluate",
-            "experiment",
-            "metrics",
-            "models",
-            "optim",
-            "report",
-            "tensor",
+            "core", "data", "evaluate", "run", "metrics", "models", "optim", "report", "tensor",
             "train",
         ],
     ),
     (
         "fuzz",
         &[
-            "cli",
-            "core",
-            "data",
-            "evaluate",
-            "experiment",
-            "models",
-            "tensor",
-            "train",
+            "cli", "core", "data", "evaluate", "run", "models", "tensor", "train",
         ],
     ),
     (
@@ -75,7 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cli",
             "core",
             "example-denoising",
-            "experiment",
+            "run",
             "models",
             "report",
             "tensor",
@@ -89,35 +68,14 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that measure what the others do, and that none depends on.
 const ALL: &[&str] = &[
-    "cli",
-    "core",
-    "data",
-    "evaluate",
-    "experiment",
-    "kernels",
-    "losses",
-    "metrics",
-    "mnist",
-    "models",
-    "nn",
-    "optim",
-    "report",
-    "shapes",
-    "tensor",
-    "train",
+    "cli", "core", "data", "evaluate", "run", "kernels", "losses", "metrics", "mnist", "models",
+    "nn", "optim", "report", "shapes", "tensor", "train",
 ];
 
 /// An outside crate with its own model has the arrows of latentlab-models, and a binary that trains
 /// it beside the built-in models.
 const EXAMPLE_ARROWS: &[&str] = &[
-    "cli",
-    "core",
-    "experiment",
-    "losses",
-    "models",
-    "nn",
-    "tensor",
-    "train",
+    "cli", "core", "run", "losses", "models", "nn", "tensor", "train",
 ];
 
 /// The crates that make a program, where errors are for reading and not for matching.

@@ -6,16 +6,19 @@ use super::Violation;
 use crate::workspace::Workspace;
 
 /// Everything at the top of the repository; more there is less to find.
-const TOP_LEVEL: [&str; 15] = [
+const TOP_LEVEL: [&str; 18] = [
     ".cargo",
     ".ci",
+    ".github",
     ".gitignore",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "Cargo.lock",
     "Cargo.toml",
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "SECURITY.md",
     "benches",
     "clippy.toml",
     "crates",

@@ -44,7 +44,7 @@ const BANS: [Ban; 4] = [
         words: &["anyhow"],
         in_tests: false,
         holds_in: is_library_part_of_the_program,
-        mend: "only the command line uses anyhow: return latentlab_experiment's own error",
+        mend: "only the command line uses anyhow: return latentlab_run's own error",
     },
 ];
 
@@ -94,7 +94,7 @@ fn may_use_files(path: &str) -> bool {
         "crates/latentlab-fuzz/",
         "crates/latentlab-torture/",
         "crates/latentlab-evaluate/src/features.rs",
-        "crates/latentlab-experiment/",
+        "crates/latentlab-run/",
         "crates/latentlab-report/",
         "crates/latentlab-train/src/checkpoint",
         "crates/latentlab-train/src/disk",
@@ -127,7 +127,7 @@ fn is_pure_library(path: &str) -> bool {
 }
 
 fn is_library_part_of_the_program(path: &str) -> bool {
-    path.starts_with("crates/latentlab-experiment/src/")
+    path.starts_with("crates/latentlab-run/src/")
 }
 
 #[cfg(test)]
@@ -198,7 +198,7 @@ mod tests {
                 "{code}"
             );
             assert!(
-                places("crates/latentlab-experiment/src/a.rs", code).is_empty(),
+                places("crates/latentlab-run/src/a.rs", code).is_empty(),
                 "{code}"
             );
         }
@@ -213,10 +213,7 @@ mod tests {
     #[test]
     fn anyhow_stays_in_the_command_line() {
         let text = "use anyhow::Result;\n";
-        assert_eq!(
-            places("crates/latentlab-experiment/src/run.rs", text).len(),
-            1
-        );
+        assert_eq!(places("crates/latentlab-run/src/run.rs", text).len(), 1);
         assert!(places("crates/latentlab-cli/src/list.rs", text).is_empty());
         assert!(places("crates/latentlab-cli/src/main.rs", text).is_empty());
     }

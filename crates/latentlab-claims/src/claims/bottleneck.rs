@@ -1,8 +1,8 @@
 //! An autoencoder's bottleneck against PCA and raw pixels.
 
 use latentlab_data::Split;
-use latentlab_experiment::Result;
 use latentlab_metrics::{Features, PrincipalComponents};
+use latentlab_run::Result;
 
 use crate::{
     Chart, Claim, Finding, Lab, Scale, Table,

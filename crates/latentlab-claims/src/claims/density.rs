@@ -3,8 +3,8 @@
 use candle_core::Tensor;
 use latentlab_core::Batch;
 use latentlab_data::Split;
-use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{self as metrics, Figure};
+use latentlab_run::{Error, Result};
 use latentlab_tensor::Rng;
 
 use crate::{Chart, Claim, Finding, Lab, Scale, Table, foreign};

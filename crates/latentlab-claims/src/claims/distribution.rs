@@ -1,8 +1,8 @@
 //! A VAE's stored distribution, and the weight β of its divergence.
 
 use candle_core::Tensor;
-use latentlab_experiment::Result;
 use latentlab_report::picture;
+use latentlab_run::Result;
 
 use crate::{
     Chart, Claim, Finding, Lab, Scale, Table, digits::variational, lab::samples, quality::Judge,

@@ -5,9 +5,9 @@ use std::path::Path;
 use candle_core::Tensor;
 use latentlab_core::Registry;
 use latentlab_evaluate::FeatureExtractor;
-use latentlab_experiment::Result;
 use latentlab_metrics::{Features, Moments, frechet_distance};
 use latentlab_report::{Picture, picture};
+use latentlab_run::Result;
 
 use crate::{
     Chart, Claim, Finding, Lab, Scale, Table,

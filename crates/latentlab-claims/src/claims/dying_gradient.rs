@@ -2,9 +2,9 @@
 
 use candle_core::{Device, Var};
 use latentlab_data::Split;
-use latentlab_experiment::{Error, Result, Session, library};
 use latentlab_losses::adversarial::Objective;
 use latentlab_metrics::confidence;
+use latentlab_run::{Error, Result, Session, library};
 use latentlab_tensor::{Rng, once};
 
 use crate::{Bound, Chart, Claim, Finding, Lab, Scale, Table, lab::samples, quality::Judge};

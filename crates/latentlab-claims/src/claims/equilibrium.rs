@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use latentlab_data::{DICE, ring_modes};
-use latentlab_experiment::{Error, Result};
 use latentlab_metrics::{jensen_shannon, optimal_discriminator};
+use latentlab_run::{Error, Result};
 
 use super::fixed_generator::Generator;
 use crate::{Chart, Claim, Finding, Lab, Table};

@@ -1,6 +1,6 @@
 //! How the game goes: D(x) and D(G(z)) over training, and when to stop.
 
-use latentlab_experiment::{Result, library};
+use latentlab_run::{Result, library};
 
 use crate::{
     Bound, Chart, Claim, Finding, Lab, Scale, Table,

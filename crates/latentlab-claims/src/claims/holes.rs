@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use latentlab_core::Reconstruct;
 use latentlab_data::Split;
-use latentlab_experiment::Result;
 use latentlab_report::{Picture, picture};
+use latentlab_run::Result;
 use latentlab_tensor::Rng;
 
 use crate::{

@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 use latentlab_data::Split;
-use latentlab_experiment::Result;
 use latentlab_metrics::{Features, nearest_neighbours};
 use latentlab_report::picture;
+use latentlab_run::Result;
 
 use crate::{
     Chart, Claim, Finding, Lab, Table,

@@ -2,8 +2,8 @@
 
 use candle_core::DType;
 use latentlab_data::DICE;
-use latentlab_experiment::{Result, library};
 use latentlab_metrics::{class_shares, total_variation};
+use latentlab_run::{Result, library};
 
 use crate::{Chart, Claim, Finding, Lab, Scale, Table, lab::samples};
 

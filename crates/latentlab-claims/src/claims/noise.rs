@@ -1,9 +1,9 @@
 //! Gaussian against uniform noise.
 
 use candle_core::Tensor;
-use latentlab_experiment::{Result, library};
 use latentlab_metrics::confidence;
 use latentlab_report::picture;
+use latentlab_run::{Result, library};
 
 use crate::{
     Bound, Claim, Finding, Lab, Table,

@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Tensor};
 use latentlab_data::Split;
-use latentlab_experiment::Result;
 use latentlab_metrics::{Features, Labelled, LinearProbe, PrincipalComponents};
+use latentlab_run::Result;
 use latentlab_tensor::Rng;
 
 use crate::{

@@ -11,7 +11,7 @@ use latentlab_tensor::Rng;
 use super::{CHUNK, Own, Run, Which, cannot, within};
 use crate::outputs::{Look, check_place, refuse_huge, write_picture};
 use latentlab_evaluate::{at_once, in_batches};
-use latentlab_experiment::{Error, Result, Trained};
+use latentlab_run::{Error, Result, Trained};
 
 /// Arguments of `interpolate`.
 #[derive(Debug, Args)]

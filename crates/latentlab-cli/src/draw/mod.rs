@@ -17,8 +17,8 @@ use toml::Table;
 
 use super::assignments;
 use crate::own_pictures;
-use latentlab_experiment::{Error, Experiment, Result, RunModel, Trained};
 use latentlab_report::drawing::Canvas;
+use latentlab_run::{Error, Experiment, Result, RunModel, Trained};
 
 pub(super) use interpolate::{InterpolateArguments, interpolate};
 pub(super) use reconstruct::{ReconstructArguments, reconstruct};

@@ -8,8 +8,8 @@ use latentlab_core::Registry;
 use super::{CHUNK, MOST, Own, Run, Which, cannot, within};
 use crate::outputs::{Look, check_place, refuse_huge, write_picture};
 use latentlab_evaluate::{at_once, in_batches};
-use latentlab_experiment::Result;
 use latentlab_report::drawing::{COLUMNS, reconstructions};
+use latentlab_run::Result;
 
 /// Arguments of `reconstruct`.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::{
     say,
 };
 use latentlab_evaluate::{at_once, in_batches};
-use latentlab_experiment::{Error, Result, Trained};
+use latentlab_run::{Error, Result, Trained};
 
 /// Files that are written at most.
 const MOST_FILES: usize = 100_000;

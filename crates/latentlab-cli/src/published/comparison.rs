@@ -6,7 +6,7 @@ use latentlab_metrics::Confidence;
 use latentlab_train::Record;
 
 use super::{Anchor, Order, Paper, Results};
-use latentlab_experiment::{
+use latentlab_run::{
     Verdict,
     expectation::signed,
     figures::{last_values, number},

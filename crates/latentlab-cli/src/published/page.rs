@@ -5,7 +5,7 @@ use std::{fs, io::ErrorKind, path::Path};
 use latentlab_train::durable;
 
 use super::{Comparison, Ended, Paper, Results};
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Result,
     figures::{last_values, number},
 };

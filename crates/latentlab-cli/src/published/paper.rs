@@ -4,7 +4,7 @@ use latentlab_core::Registry;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Expectation, Experiment, Result,
     library::{self, EMBEDDED},
 };

@@ -10,7 +10,7 @@ use latentlab_metrics::{Confidence, confidence};
 use latentlab_train::{Record, observers::read_metrics};
 
 use super::{Paper, Run};
-use latentlab_experiment::{
+use latentlab_run::{
     Result, run_dir,
     train::{Standing, Summary},
 };

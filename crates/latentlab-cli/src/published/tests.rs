@@ -7,7 +7,7 @@ use latentlab_train::Record;
 use toml::Table;
 
 use super::{comparison::Outcome, *};
-use latentlab_experiment::Status;
+use latentlab_run::Status;
 
 const FILE: &str = r#"
     title = "A small autoencoder"

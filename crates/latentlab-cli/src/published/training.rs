@@ -7,7 +7,7 @@ use latentlab_report::runner;
 use toml::Table;
 
 use super::{Paper, results::directory};
-use latentlab_experiment::{
+use latentlab_run::{
     Result, Status,
     train::{Plan, Standing},
 };

@@ -3,8 +3,8 @@
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
-use latentlab_experiment::{RunRecord, Session, Status, train};
 use latentlab_report::runner;
+use latentlab_run::{RunRecord, Session, Status, train};
 use latentlab_tensor::Rng;
 use latentlab_train::{CheckpointStore, observers::read_metrics};
 

@@ -8,11 +8,11 @@ mod saboteur;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use latentlab_core::Registry;
-use latentlab_experiment::{
+use latentlab_report::runner;
+use latentlab_run::{
     Error, Experiment, RunRecord, Status, chain,
     train::{Ended, Plan},
 };
-use latentlab_report::runner;
 use latentlab_train::CheckpointStore;
 use saboteur::Saboteur;
 use toml::Table;

@@ -1,7 +1,7 @@
 //! Numbers that stop being numbers: the run says in which phase and step, keeps what was good, and
 //! says what to try.
 
-use latentlab_experiment::Status;
+use latentlab_run::Status;
 use toml::Table;
 
 use crate::failure;

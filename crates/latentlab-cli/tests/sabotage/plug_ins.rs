@@ -1,6 +1,6 @@
 //! Code of others that panics or breaks the contract.
 
-use latentlab_experiment::{Status, chain, compare::compare, conformance};
+use latentlab_run::{Status, chain, conformance, reproduction::compare};
 use toml::Table;
 
 use crate::{failure, registry, run};

@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use latentlab_experiment::compare::compare;
+use latentlab_run::reproduction::compare;
 use process::{Started, wait_for};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_latentlab");

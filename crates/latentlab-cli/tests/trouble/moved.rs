@@ -7,11 +7,11 @@ use std::{
 };
 
 use latentlab_core::Registry;
-use latentlab_experiment::{
+use latentlab_report::runner;
+use latentlab_run::{
     Experiment, chain,
     train::{Ended, Plan},
 };
-use latentlab_report::runner;
 use latentlab_train::disk::{Operation, with_faults, with_full_disk};
 use toml::Table;
 
@@ -62,7 +62,7 @@ fn registry() -> Registry {
 }
 
 /// A run of six steps in this process, which takes all ways to the disk.
-fn small(out: &Path) -> latentlab_experiment::Result<Ended> {
+fn small(out: &Path) -> latentlab_run::Result<Ended> {
     let registry = registry();
     let table = toml::toml! {
         steps = 6

@@ -2,7 +2,7 @@
 
 use std::{fs, fs::File, os::unix::fs::symlink, process::Command};
 
-use latentlab_experiment::{RunRecord, Status};
+use latentlab_run::{RunRecord, Status};
 
 use crate::{assert_same, fail, killed, latentlab, outcome, resume, start, succeed, whole};
 

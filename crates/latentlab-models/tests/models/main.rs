@@ -1,5 +1,5 @@
 //! What is specific to each model, against closed forms and finite differences. What all models
-//! have in common is tested where they all are: in the conformance tests of `latentlab-experiment`.
+//! have in common is tested where they all are: in the conformance tests of `latentlab-run`.
 
 mod ae;
 mod classifier;

@@ -7,7 +7,7 @@ use latentlab_train::{Record, observers::read_metrics};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use latentlab_experiment::{
+use latentlab_run::{
     Error, Expectation, Result, RunRecord, Status, Verdict,
     figures::last_values,
     overrides::{differing_keys, flatten},

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{name, side::Side};
 use crate::{markup::escape, page::fold};
-use latentlab_experiment::{
+use latentlab_run::{
     Verdict,
     figures::{differently_judged, grouped, number},
     overrides::differing_keys,

@@ -5,7 +5,7 @@ use std::fs;
 use crate::Picture;
 
 use super::*;
-use latentlab_experiment::{Environment, RunRecord, Status};
+use latentlab_run::{Environment, RunRecord, Status};
 
 /// A run directory `name` below `folder` of 2 steps, with more lines of configuration.
 fn run(

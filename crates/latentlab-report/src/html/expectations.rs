@@ -3,7 +3,7 @@
 use latentlab_train::Record;
 
 use crate::{markup::escape, page};
-use latentlab_experiment::{
+use latentlab_run::{
     Expectation, Experiment, Status, expectation::signed, figures::number, train::Summary,
 };
 

@@ -6,7 +6,7 @@ use crate::{
     latent_map::{CODES, DECODED, FOLDER},
     page,
 };
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// A section with the maps of the run in `directory`; nothing if it has none.
 ///

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 use latentlab_train::observers::numbered_pictures;
 
 use crate::{evenly::evenly, markup::escape, page};
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// Makes a slider of the sections; without it every picture is seen at once.
 pub(super) const SLIDES: &str = include_str!("slides.js");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 use super::*;
-use latentlab_experiment::{Expectation, Status};
+use latentlab_run::{Expectation, Status};
 
 /// A run with a figure of every kind, in a directory with pictures if so wanted.
 fn page(name: &str, elapsed_s: f64, pictures: bool) -> String {
@@ -78,7 +78,7 @@ fn expectation_row(value: f64, step: u64) -> String {
         step: None,
         value,
         tolerance: 0.5,
-        direction: latentlab_experiment::Direction::Near,
+        direction: latentlab_run::Direction::Near,
         source: "table <2>".to_owned(),
         protocol: "all test images".to_owned(),
     };

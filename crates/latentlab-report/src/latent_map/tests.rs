@@ -4,7 +4,7 @@ use latentlab_core::Registry;
 use toml::Table;
 
 use super::*;
-use latentlab_experiment::Experiment;
+use latentlab_run::Experiment;
 
 /// The files in the folder of maps, with what they hold, after drawing the model of `file`.
 fn drawn(file: &str) -> Vec<(String, Vec<u8>)> {

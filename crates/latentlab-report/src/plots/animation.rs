@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::evenly::evenly;
-use latentlab_experiment::{Error, Result};
+use latentlab_run::{Error, Result};
 
 /// Frames, at most.
 const FRAMES: usize = 100;

@@ -8,7 +8,7 @@ use super::{
     chart::{Look, chart},
     curves,
 };
-use latentlab_experiment::figures::{Group, grouped};
+use latentlab_run::figures::{Group, grouped};
 
 /// A chart for each figure that at least two of the runs recorded, by group. Each run has the colour
 /// of its place in `runs`.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use latentlab_core::Registry;
 use latentlab_evaluate::catalogue::look_up;
-use latentlab_experiment::{Experiment, Session};
+use latentlab_run::{Experiment, Session};
 use toml::Table;
 
 #[test]

@@ -1,7 +1,7 @@
 //! Every registered model, in every variant its configuration offers, holds the same contract.
 
 use latentlab_core::Registry;
-use latentlab_experiment::conformance::check;
+use latentlab_run::conformance::check;
 use toml::{Table, toml};
 
 fn registry() -> Registry {

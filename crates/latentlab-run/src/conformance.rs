@@ -4,7 +4,7 @@
 //! use latentlab_core::Registry;
 //!
 //! let registry = Registry::default().with(latentlab_models::plugin)?;
-//! latentlab_experiment::conformance::check(&registry, "vae", &Default::default())?;
+//! latentlab_run::conformance::check(&registry, "vae", &Default::default())?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
