@@ -31,7 +31,7 @@ const END: &str = "<!-- end of fuzz -->";
 /// Arguments of `fuzz`.
 #[derive(Args)]
 pub struct Fuzz {
-    /// Readers to search (all without it): idx, gzip, npz, npy, png, jpeg, safetensors, network,
+    /// Readers to search (all without it): idx, gzip, npz, npy, png, alpha, jpeg, safetensors, network,
     /// checkpoint, manifest, pointer, run, metrics, experiment, override
     #[arg(value_name = "READER")]
     readers: Vec<String>,

@@ -2,7 +2,7 @@
 //!
 //! `workload NAME [--batch N] [--width FACTOR]` prints `ready FLOPS IMAGES` after its first step,
 //! then answers each line `steps N` with the milliseconds that N steps took. `workload sgemm` prints
-//! the most GFLOP/s that a product of matrices reached on all threads, and `workload around` the percentage
+//! the most GFLOP/s that a matrix product reached on all threads, and `workload around` the percentage
 //! of a run's time that is not spent in training steps.
 
 use std::{

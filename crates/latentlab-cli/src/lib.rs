@@ -271,3 +271,8 @@ fn heard(code: u8) -> Result<u8> {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct OwnReadme;

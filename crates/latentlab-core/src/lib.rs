@@ -68,3 +68,8 @@ pub use model::{GenerativeModel, ModelSpec};
 pub use phase::{Loss, Phase, Step, Term};
 pub use registry::{Entry, Plugin, Registry};
 pub use table::{from_table, merge};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

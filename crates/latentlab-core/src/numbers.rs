@@ -230,6 +230,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn every_number_comes_back_bit_by_bit(value in prop::num::f64::ANY) {
             let text = to_json(value).to_string();

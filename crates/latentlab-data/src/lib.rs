@@ -71,3 +71,8 @@ pub use source::{Source, names_and_summaries, schema};
 pub use split::SplitRule;
 pub use summary::{Class, Note, Summary};
 pub use synthetic::Synthetic;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

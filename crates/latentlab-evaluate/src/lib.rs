@@ -18,3 +18,8 @@ pub use batches::{at_once, in_batches};
 pub use evaluation::{Evaluation, Setting, choice};
 pub use features::{FeatureExtractor, FeatureNetwork};
 pub use judgement::{Judge, Judgement, MANY};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

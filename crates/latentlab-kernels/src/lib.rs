@@ -1,4 +1,4 @@
-//! What training on a CPU spends its time in: products of matrices and passes over memory, on all
+//! What training on a CPU spends its time in: matrix products and passes over memory, on all
 //! threads and with the widest instructions of the machine.
 //!
 //! Everything here works on slices of `f32` and knows no tensors and no gradients; layers, losses
@@ -28,3 +28,8 @@ pub use activation::{
 };
 pub use buffer::uninitialised;
 pub use instructions::{Instructions, instructions};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

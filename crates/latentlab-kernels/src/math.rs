@@ -56,7 +56,7 @@ pub fn exp_m1(x: f32) -> f32 {
 #[inline(always)]
 pub fn ln_1p(e: f32) -> f32 {
     let s = e / (2.0 + e);
-    // A square without a leading bit would take some processors a hundred times as long.
+    // A subnormal square would take some processors a hundred times as long.
     let q = if s < 1e-10 { 0.0 } else { s * s };
     let p = 1.0 / 15.0;
     let p = p * q + 1.0 / 13.0;

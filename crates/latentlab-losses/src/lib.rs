@@ -40,3 +40,8 @@ pub mod reconstruction;
 mod reduction;
 
 pub use reduction::{batch_mean, sum_per_image};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

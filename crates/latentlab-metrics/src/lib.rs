@@ -106,3 +106,8 @@ pub use similarity::structural_similarities;
 fn nothing(what: &str) -> latentlab_core::Error {
     latentlab_core::Error::Data(format!("there are no {what} to evaluate"))
 }
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

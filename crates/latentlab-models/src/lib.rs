@@ -2,9 +2,9 @@
 //! whose features judge them.
 //!
 //! Each model is one file that could be printed: its parts, its phases, what the trained model can
-//! do; a long configuration has a file of its own. The networks they are made of live in `network`,
-//! the distribution of a pixel in `observation`. [`plugin`] registers them all; a model outside of
-//! this crate registers the same way.
+//! do; a long configuration has a file of its own. The networks they are made of are those of
+//! `latentlab-nn`, the distribution of a pixel lives in `observation`. [`plugin`] registers them all;
+//! a model outside of this crate registers the same way.
 //!
 //! ```
 //! use latentlab_core::Registry;
@@ -36,3 +36,8 @@ pub fn plugin(registry: &mut Registry) -> Result<()> {
     registry.add::<Gan>()?;
     registry.add::<Vae>()
 }
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

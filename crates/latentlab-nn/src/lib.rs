@@ -25,3 +25,8 @@ pub use linear::{Linear, LinearConfig, linear, linear_with};
 pub use network::{Architecture, Initial, Network, NetworkConfig, Norm};
 pub use spectral_norm::{SpectralNorm, spectral_norm};
 pub use weight::{Bias, WeightNorm};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -32,3 +32,8 @@ pub use optimizer::{
     Adam, AdamW, Moved, Optimizer, OptimizerConfig, RmsProp, Rule, Sgd, mismatches,
 };
 pub use schedule::Schedule;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,3 +19,8 @@ mod plots;
 pub use hook::{Report, runner};
 pub use markup::escape;
 pub use picture::Picture;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

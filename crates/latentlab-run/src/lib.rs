@@ -65,3 +65,8 @@ pub use run_dir::{Resumption, RunDir, RunRecord, Status};
 pub use run_model::{RunModel, Trained};
 pub use session::Session;
 pub use train::{Hook, Plan, Runner};
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -45,3 +45,8 @@ pub fn draw(seed: u64, index: u64, side: usize, planes: &mut [u8]) -> Class {
     Scene::compose(class, &mut random::Stream::new(seed, index)).render(side, planes);
     class
 }
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -16,6 +16,8 @@ fn of_class(class: Class, count: u64) -> impl Iterator<Item = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn a_picture_is_a_pure_function_of_seed_and_index(seed: u64, index: u64, side in 8usize..40) {
         prop_assert_eq!(picture(seed, index, side), picture(seed, index, side));

@@ -45,3 +45,8 @@ pub use init::Init;
 pub use mode::Mode;
 pub use params::{Kind, ParamBuilder, ParamStore, Parameter, is_below};
 pub use rng::Rng;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -98,3 +98,8 @@ pub use record::Record;
 pub use run::{Outcome, Run, StopReason, run};
 pub use trainer::{PhaseReport, StepReport, Trainer};
 pub use warm_start::warm_start;
+
+/// Holds the example of the README to the compiler.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

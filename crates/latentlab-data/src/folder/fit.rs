@@ -96,6 +96,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn every_part_and_place_lies_within(
             from in [1u32..5000, 1u32..5000], to in [1u32..4096, 1u32..4096],

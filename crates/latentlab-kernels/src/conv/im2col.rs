@@ -1,7 +1,7 @@
-//! Products of convolutions by products of matrices with copied pixels.
+//! Products of convolutions by matrix products with copied pixels.
 //!
 //! Pixels are copied to rows of a matrix, one row for each window, as many rows at a time as stay
-//! in a core's cache; the rest is a product of matrices (Chellapilla et al. 2006).
+//! in a core's cache; the rest is a matrix product (Chellapilla et al. 2006).
 
 use std::ops::Range;
 

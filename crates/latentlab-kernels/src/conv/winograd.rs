@@ -12,7 +12,7 @@
 //! ```
 //!
 //! which takes 3 multiplications, not 4, and 9, not 16, for a tile of two by two windows (Lavin and
-//! Gray 2016). Over all tiles and channels each of the 9 is a product of matrices, between the
+//! Gray 2016). Over all tiles and channels each of the 9 is a matrix product, between the
 //! transforms that the sums around it make of images, weight and windows. A tile at an odd end has no
 //! `y₁` and needs no `m₂`.
 //!

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::Accumulate;
 
-/// A crate with a product of matrices.
+/// A crate with a matrix product.
 ///
 /// Both are faster than `matrixmultiply`, `rten-gemm` and what candle links. On two cores with
 /// AVX-512, at the sizes of the models here, `gemm` reaches 160 to 190 GFLOP/s on a thread of an

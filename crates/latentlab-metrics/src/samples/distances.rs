@@ -1,7 +1,7 @@
-//! Distances between all rows of two sets, a tile at a time: by products of matrices where that is
+//! Distances between all rows of two sets, a tile at a time: by matrix products where that is
 //! enough, exactly where it matters.
 //!
-//! `|x - y|² = |x|² + |y|² - 2 x·y` is a product of matrices, many times faster than differences, but
+//! `|x - y|² = |x|² + |y|² - 2 x·y` is a matrix product, many times faster than differences, but
 //! cancels where two rows are close. So a tile holds lower bounds, which lie below the distance by
 //! no more than the rounding of that formula; whoever cannot decide by a bound asks for the distance
 //! itself. Results are therefore those of exact arithmetic on differences, in whatever order the rows

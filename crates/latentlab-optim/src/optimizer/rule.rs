@@ -91,14 +91,14 @@ impl Rule {
 /// A running mean of gradients, or 0 where it is next to nothing: below 2⁻¹⁰³ in `f32`.
 ///
 /// What a rule remembers of a parameter without gradient (behind a dead unit, say) decays in every
-/// step, and in `f32` reaches the numbers without a leading bit within a thousand; each operation on
+/// step, and in `f32` reaches the subnormal numbers within a thousand; each operation on
 /// one of those, or with such a result, takes some processors as long as a hundred others.
 #[inline(always)]
 pub(super) fn settled<T: Float>(mean: T) -> T {
     zero_below(T::min_positive_value() / T::epsilon(), mean)
 }
 
-/// `keep · mean + take · g²`, a running mean of squares, in which nothing is without a leading bit
+/// `keep · mean + take · g²`, a running mean of squares, in which nothing is subnormal
 /// either: squares below 2⁻¹⁰³ count as 0.
 #[inline(always)]
 pub(super) fn mean_of_squares<T: Float>(keep: T, mean: T, take: T, g: T) -> T {

@@ -161,6 +161,8 @@ fn any_schedule() -> impl Strategy<Value = Schedule> {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn the_factor_rises_during_the_warm_up_and_never_after(
         schedule in any_schedule(),

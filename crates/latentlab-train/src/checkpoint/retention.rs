@@ -64,6 +64,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn interruptions_leave_no_trace(
             every in 0u64..9,

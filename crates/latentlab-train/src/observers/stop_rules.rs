@@ -209,6 +209,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(latentlab_testing::cases(256))]
+
         #[test]
         fn replaying_records_leads_to_the_same_answers(
             values in prop::collection::vec(0.0f64..1.0, 1..30),

@@ -149,6 +149,8 @@ fn the_history_is_that_of_the_losses_before() {
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn nothing_below_a_million_is_ever_an_explosion(
         first in -1e6f64..1e6,

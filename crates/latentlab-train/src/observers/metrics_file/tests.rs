@@ -179,6 +179,8 @@ fn numbers_that_are_not_finite_come_back_and_the_null_of_earlier_versions_is_nan
 }
 
 proptest! {
+    #![proptest_config(latentlab_testing::cases(256))]
+
     #[test]
     fn every_number_comes_back_bit_by_bit(value in prop::num::f64::ANY) {
         let mut record = Record::new(1, 0.5);
