@@ -71,6 +71,16 @@ impl From<candle_core::Error> for Error {
     }
 }
 
+/// As an error of candle, for code that has no other: within a `Module`, or in a program of candle's.
+impl From<Error> for candle_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tensor(error) => error.into(),
+            other => Self::wrap(other),
+        }
+    }
+}
+
 /// The candidate closest to `name` in spelling, if any is close enough to have been meant.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
@@ -117,5 +127,15 @@ mod tests {
     #[test]
     fn a_name_unlike_all_others_gets_no_suggestion() {
         assert_eq!(nearest("diffusion", ["ae", "gan", "vae"]), None);
+    }
+
+    #[test]
+    fn as_errors_of_candle_they_say_the_same() {
+        let error = Error::config("latent", "must be at least 1");
+        let words = error.to_string();
+        assert_eq!(candle_core::Error::from(error).to_string(), words);
+        let own = candle_core::Error::Msg("from candle".to_owned());
+        let back = candle_core::Error::from(Error::from(own));
+        assert!(matches!(back, candle_core::Error::Msg(_)), "{back:?}");
     }
 }

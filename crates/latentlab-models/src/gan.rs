@@ -239,7 +239,7 @@ impl Gan {
         };
         let gradient = input_gradient(&at, |images| {
             let logits = self.discriminator.forward(images, Mode::Train);
-            logits.map_err(|error| latentlab_tensor::Error::Argument(error.to_string()))
+            logits.map_err(|error| candle_core::Error::from(error).into())
         })?
         .gradient;
         Ok(match name {

@@ -101,6 +101,16 @@ macro_rules! debug_as_display {
 
 debug_as_display!(Error);
 
+/// As an error of candle, for code that has no other: within a `Module`, or in a program of candle's.
+impl From<Error> for candle_core::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Tensor(error) => error,
+            other => Self::wrap(other),
+        }
+    }
+}
+
 /// Why one tensor of a file does not fit a [`ParamStore`](crate::ParamStore).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorProblem {
