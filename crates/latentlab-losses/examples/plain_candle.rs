@@ -5,7 +5,7 @@ use latentlab_losses::{batch_mean, divergence, reconstruction};
 
 fn main() -> candle_core::Result<()> {
     let device = Device::Cpu;
-    let images = Tensor::rand_like(&Tensor::zeros((8, 1, 4, 4), DType::F32, &device)?, 0.0, 1.0)?;
+    let images = Tensor::full(0.25f32, (8, 1, 4, 4), &device)?; // [N, C, H, W], in [0, 1]
     let logits = Tensor::zeros_like(&images)?; // of a decoder that knows nothing
     let mean = Tensor::ones((8, 2), DType::F32, &device)?; // of the posterior
     let log_var = Tensor::zeros((8, 2), DType::F32, &device)?;
