@@ -76,7 +76,8 @@ impl From<Error> for candle_core::Error {
     fn from(error: Error) -> Self {
         match error {
             Error::Tensor(error) => error.into(),
-            other => Self::wrap(other),
+            // Not by `wrap`, which appends a backtrace to the words where one is asked for.
+            other => Self::Wrapped(Box::new(other)),
         }
     }
 }
