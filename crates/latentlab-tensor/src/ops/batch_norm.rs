@@ -15,7 +15,7 @@ use latentlab_kernels::{
     normalise::{self, Normal, Statistics},
 };
 
-/// What [`normalise`] gives.
+/// What [`normalise`](fn@normalise) gives.
 pub struct Normalised {
     /// The normalised values, of the input's shape.
     pub output: Tensor,
