@@ -175,7 +175,7 @@ mod tests {
         for path in [
             "data/src/a.rs",
             "train/src/checkpoint/store.rs",
-            "experiment/src/a.rs",
+            "run/src/a.rs",
             "losses/tests/a.rs",
         ] {
             assert!(
