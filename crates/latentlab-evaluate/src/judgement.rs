@@ -131,7 +131,7 @@ impl Judge {
         features: Option<FeatureExtractor>,
         images: usize,
         device: &Device,
-    ) -> latentlab_core::Result<Self> {
+    ) -> Result<Self> {
         let mut judge = Self {
             device: device.clone(),
             images: images.min(dataset.len(Split::Test)),

@@ -26,15 +26,12 @@ pub fn accumulate(
     part: &GradStore,
     parameters: &[(String, Parameter)],
 ) -> Result<()> {
-    for (path, parameter) in parameters {
-        let Some(gradient) = part.get(parameter.var()) else {
-            continue;
+    for (path, gradient) in gradients_of(parameters, part) {
+        let gradient = match sum.get(&path) {
+            Some(before) => (before + gradient)?,
+            None => gradient,
         };
-        let gradient = match sum.get(path) {
-            Some(before) => (before + gradient.detach())?,
-            None => gradient.detach(),
-        };
-        sum.insert(path.clone(), gradient);
+        sum.insert(path, gradient);
     }
     Ok(())
 }
